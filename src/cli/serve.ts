@@ -1,0 +1,125 @@
+/** `daybook serve`: one process, one folder, until a signal ends it. */
+
+import { fillDemo } from "../demo/fill.ts";
+import { DEMO_ACCOUNT, DEMO_KEY } from "../demo/company.ts";
+import { Fault, problem } from "../domain/fault.ts";
+import { DAY_MS, formatInstant } from "../domain/time.ts";
+import { buildServer } from "../http/server.ts";
+import { Service } from "../service.ts";
+import { VERSION } from "../version.ts";
+
+interface ServeOptions {
+  readonly data: string;
+  readonly port?: number;
+  readonly host: string;
+  readonly demo?: boolean;
+}
+
+const PORT_DEFAULT = 8484;
+const PORTS_TRIED_MAX = 100;
+const LOOPBACK = ["127.0.0.1", "::1", "localhost"];
+
+type Server = Awaited<ReturnType<typeof buildServer>>;
+
+/**
+ * Runs until SIGINT or SIGTERM, then finishes accepted work and closes the files.
+ * @throws Fault when the folder or the port cannot be had.
+ */
+export async function serve(options: ServeOptions): Promise<void> {
+  if (options.demo && !LOOPBACK.includes(options.host) && !process.env.DAYBOOK_BOOTSTRAP_KEY) {
+    const allowed = `${LOOPBACK[0]}, as the demo's key is known to everyone; or set DAYBOOK_BOOTSTRAP_KEY`;
+    throw new Fault(problem("not_allowed", "--host", { value: options.host, allowed }));
+  }
+  const service = await Service.open({ dataFolder: options.data });
+  let server: Server | undefined;
+  const stop = stopOnSignal(async () => {
+    await server?.close();
+    await service.close();
+  });
+  try {
+    const first = await firstKey(service, options);
+    server = await buildServer({ service, log: process.stderr });
+    const url = await listen(server, options);
+    process.stdout.write(banner(url, options, first));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface FirstKey {
+  readonly account: string;
+  /** The key's text, when it was made now or is the demo's. */
+  readonly key: string | undefined;
+}
+
+/** On an empty folder: the first account and key, and the demo's usage when it is asked for. */
+async function firstKey(service: Service, options: ServeOptions): Promise<FirstKey> {
+  const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? (options.demo ? DEMO_ACCOUNT : undefined);
+  const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? (options.demo ? DEMO_KEY : undefined);
+  const made = await service.accounts.bootstrap({ ...(account && { account }), ...(key && { key }) });
+  if (made && options.demo) await fillDemo(service, made.account);
+  if (made) return made;
+  // A later start of a demo folder: its key is the same as ever.
+  const known = key === undefined ? undefined : await service.accounts.authenticate(key);
+  return { account: known?.account ?? account ?? "default", key: known && key };
+}
+
+/** Listens on the port that was asked for; when none was, on 8484 or the next free one. */
+async function listen(server: Server, options: ServeOptions): Promise<string> {
+  const first = options.port ?? PORT_DEFAULT;
+  const last = options.port === undefined ? first + PORTS_TRIED_MAX : first;
+  for (let port = first; ; port += 1) {
+    try {
+      const url = await server.listen({ port, host: options.host });
+      if (port !== first) process.stdout.write(`Port ${first} is taken; using ${port}.\n`);
+      return url;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === "EADDRINUSE" && port < last) continue;
+      const reason = code === "EADDRINUSE" ? "it is taken; stop the other process or choose another --port" : message;
+      throw new Fault(problem("address_unusable", "--port", { value: `${options.host}:${port}`, reason }));
+    }
+  }
+}
+
+function banner(url: string, options: ServeOptions, { account, key }: FirstKey): string {
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  const range = `startTime=${formatInstant(today - 7 * DAY_MS)}&endTime=${formatInstant(today + DAY_MS)}`;
+  const lines = [
+    `Daybook ${VERSION}`,
+    `  URL      ${url}`,
+    `  Account  ${account}`,
+    `  Key      ${key ?? "as printed at the first start"}`,
+    `  Data     ${options.data}`,
+    "",
+    "Who used what in the last 7 days, and what did it cost? Try:",
+    `  curl -s -H "Authorization: Bearer ${key ?? "$DAYBOOK_API_KEY"}" "${url}/v1/accounts/${account}/billingUsage?${range}"`,
+    "",
+    "Ctrl-C stops it.",
+    "",
+  ];
+  return lines.join("\n");
+}
+
+/** Runs `stop` once at the first signal; a second signal ends the process at once. Returns the same stop. */
+function stopOnSignal(stop: () => Promise<void>): () => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  const once = (): Promise<void> => {
+    stopping ??= stop();
+    return stopping;
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(130);
+      once().then(
+        () => process.exit(0),
+        (error: Error) => {
+          process.stderr.write(`daybook: ${error.message}\n`);
+          process.exit(1);
+        },
+      );
+    });
+  }
+  return once;
+}

@@ -1,0 +1,48 @@
+/** The data folder: made when there is none, and held by one process at a time. */
+
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Fault, problem } from "./domain/fault.ts";
+
+/** The folder while it is held. */
+export interface HeldFolder {
+  readonly path: string;
+  release(): void;
+}
+
+/**
+ * Makes the folder and holds it. The hold is the operating system's own lock (through SQLite) on a file of the folder,
+ * so it ends with the process, however that ends.
+ * @throws Fault `folder_in_use` with the other's process id, or `folder_unusable`.
+ */
+export function holdFolder(path: string): HeldFolder {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason: (error as Error).message }));
+  }
+  const processFile = join(path, "daybook.pid");
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(path, "daybook.lock"), { timeout: 0 });
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock?.close();
+    const reason = (error as Error).message;
+    if (!reason.includes("locked")) throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason }));
+    throw new Fault(problem("folder_in_use", "dataFolder", { value: path, pid: processOf(processFile) }));
+  }
+  writeFileSync(processFile, `${process.pid}\n`);
+  const held = lock;
+  return { path, release: () => held.close() };
+}
+
+function processOf(file: string): string {
+  try {
+    return ` (process ${Number(readFileSync(file, "utf8"))})`;
+  } catch {
+    return "";
+  }
+}

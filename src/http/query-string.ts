@@ -1,0 +1,42 @@
+/** Query strings: names in camelCase or snake_case, repeated values kept, `filter[dim][values]` told apart. */
+
+import { Fault, problem } from "../domain/fault.ts";
+
+/** Name to value; a repeated name to all of its values. Any name is plain text, `__proto__` too. */
+export type Query = Record<string, string | string[]>;
+
+/** Reads a query string (Node bounds its length); names become camelCase, those with brackets stay as they are. */
+export function parseQuery(text: string): Query {
+  const query = new Map<string, string | string[]>();
+  for (const [sent, value] of new URLSearchParams(text)) {
+    const name = sent.includes("[") ? sent : sent.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const known = query.get(name);
+    query.set(name, known === undefined ? value : [known, value].flat());
+  }
+  return Object.fromEntries(query);
+}
+
+const FILTER = /^filter\[([^[\]]+)\]\[values\](?:\[\])?$/;
+
+/** Gathers `filter[<dim>][values]=v` into one `filter` as the POST body has it; other names stay. */
+export function gatherFilters(query: Query): Record<string, unknown> {
+  const plain = new Map<string, unknown>();
+  const filter = new Map<string, { values: string[] }>();
+  for (const [name, value] of Object.entries(query)) {
+    const dimension = FILTER.exec(name)?.[1];
+    if (dimension === undefined) plain.set(name, value);
+    else {
+      const condition = filter.get(dimension) ?? { values: [] };
+      condition.values.push(...[value].flat());
+      filter.set(dimension, condition);
+    }
+  }
+  if (filter.size > 0) plain.set("filter", Object.fromEntries(filter));
+  return Object.fromEntries(plain);
+}
+
+/** For routes that take no query parameter. @throws Fault `unknown_parameter`, one problem each. */
+export function refuseParameters(query: Query): void {
+  const names = Object.keys(query);
+  if (names.length > 0) throw new Fault(names.map((name) => problem("unknown_parameter", name, { allowed: "none" })));
+}

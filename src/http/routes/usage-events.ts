@@ -1,0 +1,249 @@
+/** Writing usage, voiding it, and reading one event back (contract, section 7). */
+
+import type { FastifyInstance } from "fastify";
+import { Fault, problem } from "../../domain/fault.ts";
+import { BODY_BYTES_MAX, EVENTS_PER_CALL_MAX, SERVICE_TIERS, USAGE_TYPE_NAMES } from "../../domain/usage.ts";
+import { eventJson } from "../../render/usage-event.ts";
+import type { Service } from "../../service.ts";
+import type { Metrics } from "../metrics.ts";
+import { type Query, refuseParameters } from "../query-string.ts";
+import { accountParams, errorSchema, noQuery } from "../schemas.ts";
+
+const WRITERS = ["METER", "ADMIN", "OPERATOR"] as const;
+const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
+const URL = "/v1/accounts/:account_id/usageEvents";
+
+const quantity = { type: ["integer", "string"], description: "0 to 2^53-1; a number or its digits as text" } as const;
+const seconds = { type: ["number", "string"], description: "Seconds with up to three decimals" } as const;
+const text = { type: "string" } as const;
+
+const eventProperties = {
+  id: { type: "string", minLength: 1, maxLength: 256, description: "With the account, the identity of the event" },
+  time: { type: "string", format: "date-time" },
+  usageType: { type: "string", enum: USAGE_TYPE_NAMES },
+  model: text,
+  apiKeyId: text,
+  user: text,
+  serviceTier: { type: "string", enum: SERVICE_TIERS },
+  batch: { type: "boolean" },
+  promptTokens: quantity,
+  cachedPromptTokens: { ...quantity, description: "Part of promptTokens" },
+  completionTokens: quantity,
+  audioInputSeconds: seconds,
+  imageCount: quantity,
+  deployment: { type: "string", description: "The bare id or the full resource name" },
+  acceleratorType: text,
+  acceleratorSeconds: seconds,
+  placement: text,
+  jobId: text,
+  jobType: text,
+  trainingSessionId: text,
+  tokens: quantity,
+  baseModel: text,
+  annotations: { type: "object", additionalProperties: { type: "string" } },
+} as const;
+
+const eventExample = {
+  id: "0198f2a1-7c00-7000-8000-000000000001",
+  time: "2026-05-28T09:30:00.250Z",
+  usageType: "TEXT_COMPLETION_INFERENCE_USAGE",
+  model: "accounts/fireworks/models/kimi-k2p6",
+  apiKeyId: "key_4nMFyHCSZP4CRKqa",
+  promptTokens: 1200,
+  cachedPromptTokens: 1000,
+  completionTokens: 80,
+  annotations: { team: "search" },
+};
+
+const eventSchema = {
+  type: "object",
+  properties: eventProperties,
+  required: ["id", "time", "usageType"],
+  additionalProperties: false,
+  examples: [eventExample],
+} as const;
+
+const keptEventSchema = {
+  description: "The event as it was written, with the time it was voided at, if it was",
+  type: "object",
+  properties: { ...eventProperties, voidTime: { type: "string", format: "date-time" } },
+  required: ["id", "time", "usageType"],
+  examples: [{ ...eventExample, voidTime: "2026-06-01T00:00:00Z" }],
+} as const;
+
+const batchSchema = {
+  type: "object",
+  properties: { events: { type: "array", maxItems: EVENTS_PER_CALL_MAX, items: eventSchema } },
+  required: ["events"],
+  additionalProperties: false,
+  examples: [{ events: [eventExample] }],
+} as const;
+
+const cloudEventSchema = {
+  type: "object",
+  properties: {
+    specversion: { type: "string", const: "1.0" },
+    id: text,
+    source: text,
+    type: text,
+    time: { type: "string", format: "date-time" },
+    data: { type: "object", properties: eventProperties },
+  },
+  required: ["specversion", "id", "source", "type"],
+} as const;
+
+const refusedEvent = {
+  type: "object",
+  properties: { index: { type: "integer" }, id: text, field: text, message: text },
+  required: ["index", "id", "field"],
+} as const;
+
+const writeResponse = {
+  description: "What became of each event. Created events are counted and on disk.",
+  type: "object",
+  properties: {
+    created: { type: "integer" },
+    duplicates: { type: "integer", description: "Same id and content: nothing changed" },
+    conflicts: { type: "array", items: refusedEvent, description: "Same id, other content: nothing changed" },
+    rejected: { type: "array", items: refusedEvent },
+    droppedAnnotations: { type: "integer" },
+  },
+  required: ["created", "duplicates", "conflicts", "rejected", "droppedAnnotations"],
+  examples: [
+    {
+      created: 1,
+      duplicates: 1,
+      conflicts: [{ index: 2, id: "a", field: "promptTokens" }],
+      rejected: [
+        { index: 3, id: "b", field: "time", message: 'time: "yesterday" is not an RFC 3339 time; send one such as 2026-05-28T00:00:00Z' },
+      ],
+      droppedAnnotations: 0,
+    },
+  ],
+} as const;
+
+/** The scope reads bodies as bytes: they are decoded in the core, off this thread. */
+export function usageEventRoutes(app: FastifyInstance, service: Service, metrics: Metrics): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
+  app.post(
+    `${URL}::batchCreate`,
+    {
+      config: { access: WRITERS },
+      bodyLimit: BODY_BYTES_MAX,
+      // The core judges the body; the schema tells clients its form.
+      validatorCompiler: () => () => true,
+      schema: {
+        tags: ["Usage events"],
+        operationId: "batchCreateUsageEvents",
+        summary: "Write usage events",
+        description:
+          "A known (account, id) with the same content changes nothing, so a call may be repeated. Content-Encoding: gzip is accepted.",
+        params: accountParams,
+        querystring: noQuery,
+        body: {
+          content: {
+            "application/json": { schema: batchSchema },
+            "application/x-ndjson": { schema: { type: "string", description: "One event a line" } },
+            "application/cloudevents+json": { schema: cloudEventSchema },
+            "application/cloudevents-batch+json": { schema: { type: "array", items: cloudEventSchema } },
+          },
+        },
+        response: { 200: writeResponse, default: errorSchema },
+      },
+    },
+    async (request) => {
+      const { account_id: account } = request.params as { account_id: string };
+      refuseParameters(request.query as Query);
+      const outcome = await service.writeUsage(account, {
+        bytes: (request.body as Buffer | undefined) ?? new Uint8Array(),
+        contentType: request.headers["content-type"] ?? "",
+        contentEncoding: request.headers["content-encoding"] ?? "",
+      });
+      metrics.events.inc({ outcome: "created" }, outcome.created);
+      metrics.events.inc({ outcome: "duplicate" }, outcome.duplicates);
+      metrics.events.inc({ outcome: "conflict" }, outcome.conflicts.length);
+      metrics.events.inc({ outcome: "rejected" }, outcome.rejected.length);
+      metrics.droppedAnnotations.inc(outcome.droppedAnnotations);
+      return outcome;
+    },
+  );
+}
+
+const voidBody = {
+  type: "object",
+  properties: {
+    ids: { type: "array", minItems: 1, maxItems: EVENTS_PER_CALL_MAX, items: { type: "string", minLength: 1, maxLength: 256 } },
+  },
+  required: ["ids"],
+  additionalProperties: false,
+  examples: [{ ids: ["0198f2a1-7c00-7000-8000-000000000001"] }],
+} as const;
+
+const voidResponse = {
+  description: "Voided events are in no report; they stay readable, and their ids stay taken.",
+  type: "object",
+  properties: {
+    voided: { type: "integer" },
+    alreadyVoided: { type: "integer" },
+    notFound: {
+      type: "array",
+      items: { type: "object", properties: { index: { type: "integer" }, id: text }, required: ["index", "id"] },
+    },
+  },
+  required: ["voided", "alreadyVoided", "notFound"],
+  examples: [{ voided: 1, alreadyVoided: 0, notFound: [{ index: 1, id: "unheard-of" }] }],
+} as const;
+
+/** Voiding and reading, with bodies in plain JSON. */
+export function keptEventRoutes(app: FastifyInstance, service: Service, metrics: Metrics): void {
+  app.post(
+    `${URL}::void`,
+    {
+      config: { access: WRITERS },
+      bodyLimit: BODY_BYTES_MAX,
+      schema: {
+        tags: ["Usage events"],
+        operationId: "voidUsageEvents",
+        summary: "Reverse usage events",
+        params: accountParams,
+        querystring: noQuery,
+        body: voidBody,
+        response: { 200: voidResponse, default: errorSchema },
+      },
+    },
+    async (request) => {
+      const { account_id: account } = request.params as { account_id: string };
+      const { ids } = request.body as { ids: string[] };
+      const outcomes = await service.voidUsage(account, ids);
+      const count = (outcome: string): number => outcomes.filter((one) => one === outcome).length;
+      metrics.events.inc({ outcome: "voided" }, count("voided"));
+      const notFound = ids.map((id, index) => ({ index, id })).filter(({ index }) => outcomes[index] === "not_found");
+      return { voided: count("voided"), alreadyVoided: count("already_voided"), notFound };
+    },
+  );
+  app.get(
+    `${URL}/:event_id`,
+    {
+      config: { access: READERS },
+      schema: {
+        tags: ["Usage events"],
+        operationId: "getUsageEvent",
+        summary: "Read one usage event as it was written",
+        params: {
+          type: "object",
+          properties: { ...accountParams.properties, event_id: { type: "string" } },
+          required: ["account_id", "event_id"],
+        },
+        querystring: noQuery,
+        response: { 200: keptEventSchema, default: errorSchema },
+      },
+    },
+    async (request, reply) => {
+      const { account_id: account, event_id: id } = request.params as { account_id: string; event_id: string };
+      const event = await service.findUsage(account, id);
+      if (!event) throw new Fault(problem("not_found", "usageEvent", { value: id }));
+      return reply.type("application/json; charset=utf-8").send(eventJson(event));
+    },
+  );
+}

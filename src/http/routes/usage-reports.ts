@@ -1,0 +1,255 @@
+/** billingUsage by GET and POST, and the values its filters can take (contract, section 2). */
+
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { DIMENSIONS } from "../../domain/dimension.ts";
+import { Fault, problem } from "../../domain/fault.ts";
+import { usageJson } from "../../render/billing-usage.ts";
+import {
+  FILTER_VALUES_MAX,
+  GRANULARITIES,
+  GROUP_BY_MAX,
+  parseUsageQuestion,
+  RANGE_DAYS_MAX,
+  type RawQuestion,
+  USAGE_TYPE_PARAMETERS,
+  type UsageQuestion,
+} from "../../report/usage-question.ts";
+import type { Service } from "../../service.ts";
+import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
+import { accountParams, errorSchema, moneySchema } from "../schemas.ts";
+
+const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
+const int64 = { type: "string", description: "An int64 as text" } as const;
+const text = { type: "string" } as const;
+
+const rangeProperties = {
+  startTime: { type: "string", format: "date-time", description: "Inclusive", examples: ["2026-05-28T00:00:00Z"] },
+  endTime: {
+    type: "string",
+    format: "date-time",
+    description: `Exclusive, at most ${RANGE_DAYS_MAX} days after startTime`,
+    examples: ["2026-05-29T00:00:00Z"],
+  },
+  usageType: { type: "string", enum: USAGE_TYPE_PARAMETERS, default: "USAGE_TYPE_UNSPECIFIED" },
+} as const;
+
+const questionProperties = {
+  ...rangeProperties,
+  timezone: { type: "string", default: "UTC", description: "IANA name: the edge of the daily bucket" },
+  granularity: { type: "string", enum: GRANULARITIES, default: "DAILY" },
+  groupBy: { type: "array", maxItems: GROUP_BY_MAX, uniqueItems: true, items: { type: "string", enum: DIMENSIONS } },
+} as const;
+
+const condition = {
+  type: "object",
+  properties: { values: { type: "array", maxItems: FILTER_VALUES_MAX, items: text } },
+  required: ["values"],
+  additionalProperties: false,
+} as const;
+const filterProperties = Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, condition]));
+const filterParameters = Object.fromEntries(
+  DIMENSIONS.map((dimension) => [
+    `filter[${dimension}][values]`,
+    { type: "array", items: text, description: `Keep usage with one of these values of ${dimension}` },
+  ]),
+);
+
+const common = {
+  startTime: { ...text, description: "The true start of the local day or hour, with the zone's offset" },
+  endTime: { ...text, description: "Its true end" },
+  usageType: text,
+  costNanoUsd: { type: "number", description: "The cost in billionths of a dollar, rounded half-even" },
+  cost: moneySchema,
+  unpricedQuantities: {
+    type: "array",
+    description: "What no price covers; it is in no cost",
+    items: {
+      type: "object",
+      properties: { quantity: text, amount: { type: "string", description: "A count, or seconds with decimals" } },
+      required: ["quantity", "amount"],
+    },
+  },
+  group: { type: "object", additionalProperties: text, description: "The grouping's dimensions and values" },
+} as const;
+
+function rowSchema(properties: Record<string, unknown>): Record<string, unknown> {
+  const all = { ...common, ...properties };
+  return { type: "object", properties: all, required: Object.keys(all), additionalProperties: false };
+}
+
+const usageResponse = {
+  description: "One row for each bucket, usage type and group that has usage, ordered by startTime, then group",
+  type: "object",
+  properties: {
+    serverlessCosts: {
+      type: "array",
+      items: rowSchema({
+        modelName: { ...text, description: "Filled when grouped by model_name" },
+        promptTokens: int64,
+        cachedPromptTokens: int64,
+        uncachedPromptTokens: int64,
+        completionTokens: int64,
+        audioInputSeconds: { type: "number" },
+        imageCount: int64,
+        apiKeyId: { ...text, description: "Filled when grouped by api_key_id" },
+      }),
+    },
+    dedicatedCosts: {
+      type: "array",
+      items: rowSchema({
+        deploymentId: text,
+        acceleratorType: text,
+        acceleratorSeconds: int64,
+        baseModel: text,
+        placement: text,
+      }),
+    },
+    trainingCosts: {
+      type: "array",
+      items: rowSchema({
+        jobId: text,
+        jobType: text,
+        tokens: int64,
+        acceleratorType: text,
+        acceleratorSeconds: int64,
+        baseModel: text,
+        trainingSessionId: text,
+        annotations: { type: "object", additionalProperties: text },
+      }),
+    },
+  },
+  required: ["serverlessCosts", "dedicatedCosts", "trainingCosts"],
+  additionalProperties: false,
+  examples: [
+    {
+      serverlessCosts: [
+        {
+          startTime: "2026-05-28T00:00:00Z",
+          endTime: "2026-05-29T00:00:00Z",
+          modelName: "accounts/fireworks/models/kimi-k2p6",
+          promptTokens: "1842301",
+          cachedPromptTokens: "0",
+          uncachedPromptTokens: "1842301",
+          completionTokens: "412980",
+          audioInputSeconds: 0,
+          imageCount: "0",
+          usageType: "TEXT_COMPLETION_INFERENCE_USAGE",
+          apiKeyId: "",
+          costNanoUsd: 3402105950,
+          cost: { currencyCode: "USD", units: "3", nanos: 402105950 },
+          unpricedQuantities: [],
+          group: { model_name: "accounts/fireworks/models/kimi-k2p6" },
+        },
+      ],
+      dedicatedCosts: [],
+      trainingCosts: [],
+    },
+  ],
+} as const;
+
+const optionsResponse = {
+  description: "The distinct values of each dimension in the range, each in the form of a filter",
+  type: "object",
+  properties: {
+    filterOptions: { type: "object", properties: filterProperties, additionalProperties: false },
+  },
+  required: ["filterOptions"],
+  examples: [{ filterOptions: { "annotations.team": { values: ["", "search"] } } }],
+} as const;
+
+const description = `Daily buckets in any time zone, grouped and filtered, with dollars on every row. Dimensions: ${DIMENSIONS.join(", ")}.`;
+/** The core judges questions, all problems at once; the schemas tell clients their form. */
+const validatorCompiler = () => () => true;
+
+export function usageReportRoutes(app: FastifyInstance, service: Service): void {
+  const answer = async (account: string, question: UsageQuestion, reply: FastifyReply) =>
+    reply.type("application/json; charset=utf-8").send(usageJson(await service.billingUsage(account, question)));
+
+  app.get(
+    "/v1/accounts/:account_id/billingUsage",
+    {
+      config: { access: READERS },
+      validatorCompiler,
+      schema: {
+        tags: ["Reports"],
+        operationId: "getBillingUsage",
+        summary: "Usage and cost by day and group",
+        description,
+        params: accountParams,
+        querystring: {
+          type: "object",
+          properties: { ...questionProperties, ...filterParameters },
+          required: ["startTime", "endTime"],
+        },
+        response: { 200: usageResponse, default: errorSchema },
+      },
+    },
+    async (request, reply) => {
+      const { account_id: account } = request.params as { account_id: string };
+      return answer(account, parseUsageQuestion(gatherFilters(request.query as Query)), reply);
+    },
+  );
+  app.post(
+    "/v1/accounts/:account_id/billingUsage::query",
+    {
+      config: { access: READERS },
+      validatorCompiler,
+      schema: {
+        tags: ["Reports"],
+        operationId: "queryBillingUsage",
+        summary: "The same question as a JSON body",
+        description,
+        params: accountParams,
+        body: {
+          type: "object",
+          properties: {
+            ...questionProperties,
+            filter: { type: "object", properties: filterProperties, additionalProperties: false },
+          },
+          required: ["startTime", "endTime"],
+          examples: [
+            {
+              startTime: "2026-05-28T00:00:00Z",
+              endTime: "2026-05-29T00:00:00Z",
+              timezone: "America/Los_Angeles",
+              groupBy: ["model_name", "annotations.team"],
+              filter: { "annotations.environment": { values: ["prod"] } },
+            },
+          ],
+        },
+        response: { 200: usageResponse, default: errorSchema },
+      },
+    },
+    async (request, reply) => {
+      const { account_id: account } = request.params as { account_id: string };
+      refuseParameters(request.query as Query);
+      const body: unknown = request.body;
+      if (typeof body !== "object" || body === null || Array.isArray(body)) {
+        throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
+      }
+      return answer(account, parseUsageQuestion(body as RawQuestion), reply);
+    },
+  );
+  app.get(
+    "/v1/accounts/:account_id/accountUsageFilterOptions",
+    {
+      config: { access: READERS },
+      validatorCompiler,
+      schema: {
+        tags: ["Reports"],
+        operationId: "getAccountUsageFilterOptions",
+        summary: "The values that filters can take",
+        params: accountParams,
+        querystring: { type: "object", properties: rangeProperties, required: ["startTime", "endTime"] },
+        response: { 200: optionsResponse, default: errorSchema },
+      },
+    },
+    async (request) => {
+      const { account_id: account } = request.params as { account_id: string };
+      const question = parseUsageQuestion(request.query as Query, Object.keys(rangeProperties));
+      const options = await service.filterOptions(account, question);
+      const entries = Object.entries(options).map(([dimension, values]) => [dimension, { values }]);
+      return { filterOptions: Object.fromEntries(entries) };
+    },
+  );
+}

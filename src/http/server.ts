@@ -1,0 +1,119 @@
+/** The HTTP face: one Fastify server, one schema a route, every refusal in the contract's form. */
+
+import { randomUUID } from "node:crypto";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { Fault, problem } from "../domain/fault.ts";
+import type { Service } from "../service.ts";
+import { sendError } from "./errors.ts";
+import { type Metrics, makeMetrics } from "./metrics.ts";
+import { describeApi } from "./openapi.ts";
+import { parseQuery } from "./query-string.ts";
+import { accountRoutes } from "./routes/accounts.ts";
+import { deploymentRoutes } from "./routes/deployments.ts";
+import { keyRoutes } from "./routes/keys.ts";
+import { operationRoutes } from "./routes/operations.ts";
+import { keptEventRoutes, usageEventRoutes } from "./routes/usage-events.ts";
+import { usageReportRoutes } from "./routes/usage-reports.ts";
+import { userRoutes } from "./routes/users.ts";
+import "./types.ts";
+
+export interface ServerOptions {
+  readonly service: Service;
+  /** Where the JSON log lines go; none when left out. */
+  readonly log?: { write(line: string): void };
+}
+
+/** Milliseconds a client may take to send its headers and body. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+const JSON_BODY_BYTES_MAX = 1024 * 1024;
+
+/** Builds the server; the caller listens and closes. */
+export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { service } = options;
+  const app = Fastify({
+    logger: options.log ? { level: "info", stream: options.log, redact: ["req.headers.authorization"] } : false,
+    genReqId: requestId,
+    requestIdHeader: false,
+    bodyLimit: JSON_BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    forceCloseConnections: "idle",
+    onProtoPoisoning: "ignore",
+    onConstructorPoisoning: "ignore",
+    routerOptions: { querystringParser: parseQuery, maxParamLength: 1_024 },
+    ajv: {
+      customOptions: { allErrors: true, verbose: true, coerceTypes: false, removeAdditional: false, useDefaults: false },
+    },
+  });
+  const metrics = makeMetrics();
+  // Answers are made by our own renderers; a serializer that drops or converts fields has no place here.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) =>
+    sendError(new Fault(problem("route_not_found", "path", { value: request.url.split("?")[0] })), request, reply),
+  );
+  guard(app, service);
+  count(app, metrics);
+  await describeApi(app);
+  await app.register(async (scope) => {
+    const context = { accounts: service.accounts, now: service.now };
+    operationRoutes(scope, metrics);
+    accountRoutes(scope, context);
+    userRoutes(scope, context);
+    keyRoutes(scope, context);
+    deploymentRoutes(scope, context);
+    keptEventRoutes(scope, service, metrics);
+    usageReportRoutes(scope, service);
+  });
+  await app.register(async (scope) => usageEventRoutes(scope, service, metrics));
+  await app.ready();
+  return app;
+}
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+function requestId(request: { headers: Record<string, unknown> }): string {
+  const sent = request.headers["x-request-id"];
+  return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
+}
+
+/** Who calls, and may they: before any body is read. */
+function guard(app: FastifyInstance, service: Service): void {
+  app.decorateRequest("caller");
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+    const access = request.routeOptions.config.access;
+    if (request.is404 || access === "public") return;
+    const caller = await service.accounts.authenticate(bearer(request));
+    if (!caller) throw new Fault(problem("unauthenticated", "Authorization"));
+    request.caller = caller;
+    const account = (request.params as { account_id?: string }).account_id;
+    if (account !== undefined && caller.role !== "OPERATOR" && caller.account !== account) throw unseen(account);
+    if (access && !access.includes(caller.role)) {
+      throw new Fault(problem("role_too_low", "role", { value: caller.role, allowed: access }));
+    }
+    // Only an operator gets here with an account that may not exist.
+    if (account !== undefined && caller.account !== account && !(await service.accounts.hasAccount(account))) {
+      throw unseen(account);
+    }
+  });
+}
+
+/** The same answer whether the account exists or not, for a key that may not see it. */
+function unseen(account: string): Fault {
+  return new Fault(problem("not_found", "account", { value: account }));
+}
+
+function bearer(request: FastifyRequest): string {
+  const [scheme = "", key = ""] = (request.headers.authorization ?? "").split(" ");
+  return scheme.toLowerCase() === "bearer" ? key.trim() : "";
+}
+
+function count(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "unknown";
+    metrics.requests.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  });
+}
+

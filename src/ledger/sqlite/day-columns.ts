@@ -1,0 +1,91 @@
+/**
+ * One UTC day of one account's sums, in columns kept in memory. Rows stand in the order (series, slot), and each meter
+ * is a running total over all rows, so the sum of a series over any run of slots is one subtraction.
+ */
+
+import { METERS } from "../../domain/usage.ts";
+
+/** Events first, then the quantities in the order of METERS. */
+export const COLUMN_COUNT = METERS.length + 1;
+
+/** A row of the table sums: slot of the day, place of the series, then the columns. */
+export interface SumEntry {
+  readonly slotOfDay: number;
+  readonly series: number;
+  readonly sums: readonly (number | bigint)[];
+}
+
+export class DayColumns {
+  readonly version: number;
+  /** The distinct series of the day, ascending. */
+  readonly series: Uint32Array;
+  /** Series `k` has the rows `starts[k]` to `starts[k + 1] - 1`. */
+  readonly starts: Uint32Array;
+  readonly slots: Uint8Array;
+  /** For each column the running totals, one longer than the rows; undefined where the whole column is zero. */
+  readonly totals: readonly (Float64Array | bigint[] | undefined)[];
+  /** True when every running total is a safe integer, so that plain arithmetic on them is exact. */
+  readonly safe: boolean;
+  readonly bytes: number;
+
+  /** `entries` must be in the order (series, slot); entries of equal series and slot are parts of one sum. */
+  constructor(version: number, entries: readonly SumEntry[]) {
+    this.version = version;
+    const series: number[] = [];
+    const starts: number[] = [];
+    const slots = new Uint8Array(entries.length);
+    for (const [at, entry] of entries.entries()) {
+      if (series.at(-1) !== entry.series) {
+        series.push(entry.series);
+        starts.push(at);
+      }
+      slots[at] = entry.slotOfDay;
+    }
+    starts.push(entries.length);
+    this.series = Uint32Array.from(series);
+    this.starts = Uint32Array.from(starts);
+    this.slots = slots;
+    const totals = Array.from({ length: COLUMN_COUNT }, (_, column) => runningTotals(entries, column));
+    this.totals = totals;
+    this.safe = totals.every((column) => column === undefined || column instanceof Float64Array);
+    const filled = totals.filter((column) => column !== undefined).length;
+    this.bytes = entries.length * (1 + 8 * filled) + this.series.length * 8 + 256;
+  }
+
+  /** The first row of series `k` whose slot is at or after `slotOfDay`. */
+  rowAt(k: number, slotOfDay: number): number {
+    let low = this.starts[k]!;
+    let high = this.starts[k + 1]!;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.slots[middle]! < slotOfDay) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function runningTotals(entries: readonly SumEntry[], column: number): Float64Array | bigint[] | undefined {
+  const totals = new Float64Array(entries.length + 1);
+  let total = 0;
+  let seen = false;
+  for (let at = 0; at < entries.length; at += 1) {
+    const value = entries[at]!.sums[column]!;
+    if (typeof value === "bigint") return exactTotals(entries, column);
+    if (value !== 0) seen = true;
+    total += value;
+    if (Math.abs(total) > Number.MAX_SAFE_INTEGER) return exactTotals(entries, column);
+    totals[at + 1] = total;
+  }
+  return seen ? totals : undefined;
+}
+
+function exactTotals(entries: readonly SumEntry[], column: number): bigint[] {
+  let total = 0n;
+  const totals = [0n];
+  for (const entry of entries) {
+    total += BigInt(entry.sums[column]!);
+    totals.push(total);
+  }
+  return totals;
+}

@@ -1,0 +1,131 @@
+/** The default ledger: one SQLite file, one writer thread, and reader threads beside it. */
+
+import { Piscina } from "piscina";
+import { Fault, problem } from "../../domain/fault.ts";
+import type { Instant } from "../../domain/time.ts";
+import { EVENTS_PER_CALL_MAX, type UsageBatch } from "../../domain/usage.ts";
+import type { AppendOutcome, KeptEvent, Ledger, SumQuestion, SumRow, VoidOutcome } from "../ledger.ts";
+import { COLUMN_COUNT } from "./day-columns.ts";
+import type { SumTable } from "./reader.ts";
+import type { open, ReaderCall, ThreadData } from "./thread.ts";
+import type { WriterCall } from "./writer.ts";
+
+type TransferList = NonNullable<NonNullable<Parameters<Piscina["run"]>[1]>["transferList"]>;
+
+interface SqliteLedgerOptions {
+  /** The file; made when there is none. */
+  readonly path: string;
+  readonly readerThreads: number;
+}
+
+/** Events that may wait for the writer; more are refused before any work, with Retry-After. */
+const EVENTS_WAITING_MAX = 20 * EVENTS_PER_CALL_MAX;
+/** Reports that may wait for a reader. */
+const READS_WAITING_MAX = 1_000;
+const RETRY_AFTER_SECONDS = 1;
+const extension = import.meta.filename.endsWith(".ts") ? "ts" : "js";
+const thread = new URL(`./thread.${extension}`, import.meta.url).href;
+
+export class SqliteLedger implements Ledger {
+  readonly #writer: Piscina;
+  readonly #readers: Piscina;
+  #eventsWaiting = 0;
+
+  private constructor(options: SqliteLedgerOptions) {
+    const data = (role: ThreadData["role"]): ThreadData => ({ role, path: options.path });
+    this.#writer = new Piscina({
+      filename: thread,
+      workerData: data("writer"),
+      minThreads: 1,
+      maxThreads: 1,
+      // Many calls wait inside the thread at once, so that they share a transaction.
+      concurrentTasksPerWorker: 10_000,
+      atomics: "disabled",
+    });
+    this.#readers = new Piscina({
+      filename: thread,
+      workerData: data("reader"),
+      minThreads: options.readerThreads,
+      maxThreads: options.readerThreads,
+      maxQueue: READS_WAITING_MAX,
+      atomics: "disabled",
+    });
+  }
+
+  /**
+   * Opens the file and starts the threads.
+   * @throws Fault `folder_newer`, `folder_foreign` or `folder_unusable`.
+   */
+  static async open(options: SqliteLedgerOptions): Promise<SqliteLedger> {
+    const ledger = new SqliteLedger(options);
+    const problems: ReturnType<typeof open> = await ledger.#writer.run(undefined, { name: "open" });
+    if (problems) {
+      await Promise.all([ledger.#writer.destroy(), ledger.#readers.destroy()]);
+      throw new Fault(problems);
+    }
+    return ledger;
+  }
+
+  async append(account: string, batch: UsageBatch): Promise<AppendOutcome> {
+    const events = batch.ids.length;
+    if (events === 0) return { created: 0, duplicates: 0, conflicts: [] };
+    const buffers = [batch.times, batch.quantities, batch.sent, batch.series].map((column) => column.buffer);
+    return this.#write({ kind: "append", account, batch }, events, [...new Set(buffers)]);
+  }
+
+  async void(account: string, ids: readonly string[], at: Instant): Promise<VoidOutcome[]> {
+    return this.#write({ kind: "void", account, ids, at }, ids.length, []);
+  }
+
+  async #write<T>(call: WriterCall, events: number, buffers: readonly ArrayBufferLike[]): Promise<T> {
+    if (this.#eventsWaiting > 0 && this.#eventsWaiting + events > EVENTS_WAITING_MAX) throw overloaded();
+    this.#eventsWaiting += events;
+    try {
+      return await this.#writer.run(call, { name: "write", transferList: buffers as unknown as TransferList });
+    } catch (error) {
+      const reason = `nothing was written: ${(error as Error).message}`;
+      throw new Fault(problem("unavailable", "server", { reason, seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+    } finally {
+      this.#eventsWaiting -= events;
+    }
+  }
+
+  async sum(account: string, questions: readonly SumQuestion[]): Promise<SumRow[][]> {
+    return (await this.#read<SumTable[]>({ kind: "sum", account, questions })).map(rowsOf);
+  }
+
+  async find(account: string, id: string): Promise<KeptEvent | undefined> {
+    return this.#read({ kind: "find", account, id });
+  }
+
+  async #read<T>(call: ReaderCall): Promise<T> {
+    if (this.#readers.queueSize >= READS_WAITING_MAX) throw overloaded();
+    return this.#readers.run(call, { name: "read" });
+  }
+
+  async close(): Promise<void> {
+    await this.#readers.close();
+    await this.#writer.run(undefined, { name: "close" });
+    await this.#writer.close();
+  }
+}
+
+function overloaded(): Fault {
+  return new Fault(problem("overloaded", "server", { seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+}
+
+/** The columns as rows; rows of one group share their `values`. */
+function rowsOf(table: SumTable): SumRow[] {
+  const bigints = (row: number): bigint[] => {
+    const from = row * COLUMN_COUNT;
+    return Array.from({ length: COLUMN_COUNT }, (_, column) => toBigint(table.sums[from + column]!));
+  };
+  return Array.from(table.segment, (segment, row) => {
+    const [events, ...quantities] = bigints(row);
+    return { segment, values: table.groups[table.group[row]!]!, events: events!, quantities };
+  });
+}
+
+function toBigint(value: number | bigint): bigint {
+  return value === 0 ? 0n : BigInt(value);
+}

@@ -1,0 +1,99 @@
+/** What runs inside a thread of the SQLite ledger: the one writer, or one of the readers. */
+
+import { workerData } from "node:worker_threads";
+import { Fault, type Problem } from "../../domain/fault.ts";
+import type { SumQuestion } from "../ledger.ts";
+import { Reader } from "./reader.ts";
+import { Writer, type WriterCall, type WriterReply } from "./writer.ts";
+
+/** What the threads are started with. */
+export interface ThreadData {
+  readonly role: "writer" | "reader";
+  readonly path: string;
+}
+
+interface Waiting {
+  readonly call: WriterCall;
+  readonly resolve: (reply: WriterReply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Events that share one transaction, at most; a call is never split. */
+const EVENTS_PER_COMMIT_MAX = 50_000;
+
+const { role, path } = workerData as ThreadData;
+let writer: Writer | undefined;
+let reader: Reader | undefined;
+let waiting: Waiting[] = [];
+
+/** Opens the file. Faults cross threads as the problems they are made of: undefined when all is well. */
+export function open(): readonly Problem[] | undefined {
+  try {
+    if (role === "writer") writer ??= new Writer(path);
+    else reader ??= new Reader(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Fault) return error.problems;
+    throw error;
+  }
+}
+
+/** Writes one call; calls that arrive while a transaction is committed share the next one (group commit). */
+export function write(call: WriterCall): Promise<WriterReply> {
+  return new Promise((resolve, reject) => {
+    waiting.push({ call, resolve, reject });
+    if (waiting.length === 1) setImmediate(commitWaiting);
+  });
+}
+
+function commitWaiting(): void {
+  const group: Waiting[] = [];
+  let events = 0;
+  for (const one of waiting) {
+    const size = one.call.kind === "append" ? one.call.batch.ids.length : one.call.ids.length;
+    if (group.length > 0 && events + size > EVENTS_PER_COMMIT_MAX) break;
+    group.push(one);
+    events += size;
+  }
+  waiting = waiting.slice(group.length);
+  commit(group);
+  if (waiting.length > 0) setImmediate(commitWaiting);
+}
+
+/** Commits the group; when it fails, each call by itself, so that one bad call fails alone. */
+function commit(group: readonly Waiting[]): void {
+  try {
+    writer ??= new Writer(path);
+    const replies = writer.run(group.map((one) => one.call));
+    for (const [at, one] of group.entries()) one.resolve(replies[at]!);
+  } catch (error) {
+    if (group.length === 1) group[0]!.reject(plain(error));
+    else for (const one of group) commit([one]);
+  }
+}
+
+/** Errors cross threads as plain text; what failed in the file is what the operator must read. */
+function plain(error: unknown): Error {
+  return new Error((error as Error).message);
+}
+
+export type ReaderCall =
+  | { readonly kind: "sum"; readonly account: string; readonly questions: readonly SumQuestion[] }
+  | { readonly kind: "find"; readonly account: string; readonly id: string };
+
+export function read(call: ReaderCall): unknown {
+  reader ??= new Reader(path);
+  switch (call.kind) {
+    case "sum":
+      return reader.sum(call.account, call.questions);
+    case "find":
+      return reader.find(call.account, call.id);
+    default:
+      return call satisfies never;
+  }
+}
+
+export function close(): void {
+  writer?.close();
+  reader?.close();
+}

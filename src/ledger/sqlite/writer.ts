@@ -1,0 +1,288 @@
+/**
+ * The one writer of ledger.db. Identity check, raw event and slot sums commit in ONE transaction, which makes laws 1
+ * and 2 plain: what is committed is counted, once. Runs in its own thread; every call here is synchronous.
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DAY_MS, type Instant, SLOT_MS } from "../../domain/time.ts";
+import { differingField, type Labels, labelsKey, METERS, type UsageBatch } from "../../domain/usage.ts";
+import { openFile } from "../../sqlite/file.ts";
+import type { AppendOutcome, VoidOutcome } from "../ledger.ts";
+import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
+
+/** What the writer is asked to do; many of them share a transaction. */
+export type WriterCall =
+  | { readonly kind: "append"; readonly account: string; readonly batch: UsageBatch }
+  | { readonly kind: "void"; readonly account: string; readonly ids: readonly string[]; readonly at: Instant };
+export type WriterReply = AppendOutcome | VoidOutcome[];
+
+const CACHE_MIB = 96;
+const SERIES_REMEMBERED_MAX = 200_000;
+const SLOTS_PER_DAY = DAY_MS / SLOT_MS;
+const METER_COUNT = METERS.length;
+/** Room for the slot number in a map key made of series and slot: slots reach 2^23 in the year 2209. */
+const SLOT_SPAN = 2 ** 23;
+const WAL_PAGES_BEFORE_CHECKPOINT = 8_000;
+
+interface Delta {
+  readonly account: number;
+  readonly slot: number;
+  readonly series: number;
+  /** Events, then the quantities in the order of METERS; each stays a safe integer. */
+  readonly sums: Float64Array;
+}
+
+type Row = readonly (string | number | bigint | null)[];
+
+export class Writer {
+  readonly #database: DatabaseSync;
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #accounts = new Map<string, number>();
+  readonly #series = new Map<string, number>();
+  #deltas = new Map<number, Delta>();
+  #seq = 0;
+  #commit = 0;
+
+  constructor(path: string) {
+    this.#database = openFile(path, LEDGER_FILE, { readOnly: false, cacheMiB: CACHE_MIB });
+    this.#database.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES_BEFORE_CHECKPOINT}`);
+    this.#statements = prepare(this.#database);
+    this.#forget();
+  }
+
+  /** Runs all calls in one transaction; when it returns, they are on disk. When it throws, nothing was written. */
+  run(calls: readonly WriterCall[]): WriterReply[] {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const replies = calls.map((call) => {
+        switch (call.kind) {
+          case "append":
+            return this.#append(call.account, call.batch);
+          case "void":
+            return call.ids.map((id) => this.#void(call.account, id, call.at));
+          default:
+            return call satisfies never;
+        }
+      });
+      this.#writeSums();
+      this.#database.exec("COMMIT");
+      return replies;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      this.#forget();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#database.close();
+  }
+
+  /** Drops all that is remembered of the file, after a rollback took some of it back. */
+  #forget(): void {
+    this.#accounts.clear();
+    this.#series.clear();
+    this.#deltas.clear();
+    this.#seq = this.#counter("seq");
+    this.#commit = this.#counter("commit");
+  }
+
+  #counter(name: string): number {
+    return (this.#statements.readCounter.get(name) as unknown as Row)[0] as number;
+  }
+
+  #append(accountName: string, batch: UsageBatch): AppendOutcome {
+    const { insertIdentity, insertEvent } = this.#statements;
+    const account = this.#accountOf(accountName);
+    const seriesOf = batch.labels.map(() => 0);
+    const series = (place: number): number => {
+      seriesOf[place] ||= this.#seriesOf(account, batch.labels[place]!);
+      return seriesOf[place];
+    };
+    const conflicts: { at: number; field: string }[] = [];
+    let created = 0;
+    let duplicates = 0;
+    const { ids, times, quantities } = batch;
+    for (let at = 0; at < ids.length; at += 1) {
+      const id = ids[at]!;
+      const time = times[at]!;
+      const slot = Math.floor(time / SLOT_MS);
+      const seq = this.#seq + 1;
+      if (insertIdentity.run(account, id, slot, seq).changes === 0) {
+        const field = this.#differs(account, id, batch, at);
+        if (field === undefined) duplicates += 1;
+        else conflicts.push({ at, field });
+        continue;
+      }
+      this.#seq = seq;
+      const own = series(batch.series[at]!);
+      const sent = batch.sent[at] === batch.series[at] ? null : series(batch.sent[at]!);
+      const q = at * METER_COUNT;
+      // The seven meters are written out: spreading them costs a quarter of the loop.
+      insertEvent.run(
+        account,
+        slot,
+        seq,
+        id,
+        time,
+        own,
+        sent,
+        quantities[q]!,
+        quantities[q + 1]!,
+        quantities[q + 2]!,
+        quantities[q + 3]!,
+        quantities[q + 4]!,
+        quantities[q + 5]!,
+        quantities[q + 6]!,
+      );
+      this.#count(account, slot, own, quantities.subarray(q, q + METER_COUNT), 1);
+      created += 1;
+    }
+    return { created, duplicates, conflicts };
+  }
+
+  /** The first field in which event `at` differs from the kept one of the same id. */
+  #differs(account: number, id: string, batch: UsageBatch, at: number): string | undefined {
+    const row = this.#eventOf(account, id)!;
+    const kept = {
+      time: row[1] as number,
+      sent: this.#labelsOf((row[3] ?? row[2]) as number),
+      quantities: row.slice(5) as number[],
+    };
+    const quantities = [...batch.quantities.subarray(at * METER_COUNT, (at + 1) * METER_COUNT)];
+    return differingField(kept, { time: batch.times[at]!, sent: batch.labels[batch.sent[at]!]!, quantities });
+  }
+
+  #void(accountName: string, id: string, at: Instant): VoidOutcome {
+    const account = this.#accountOf(accountName);
+    const identity = this.#statements.findIdentity.get(account, id) as unknown as Row | undefined;
+    if (!identity) return "not_found";
+    const [slot, seq] = identity as readonly [number, number];
+    if (this.#statements.voidEvent.run(at, account, slot, seq).changes === 0) return "already_voided";
+    const row = this.#eventOf(account, id)!;
+    this.#count(account, slot, row[2] as number, Float64Array.from(row.slice(5) as number[]), -1);
+    return "voided";
+  }
+
+  #eventOf(account: number, id: string): Row | undefined {
+    return this.#statements.findEvent.get(account, id) as unknown as Row | undefined;
+  }
+
+  #labelsOf(series: number): Labels {
+    return this.#statements.findLabels.get(series) as unknown as Labels;
+  }
+
+  #accountOf(name: string): number {
+    const known = this.#accounts.get(name);
+    if (known !== undefined) return known;
+    this.#statements.insertAccount.run(name);
+    const account = (this.#statements.findAccount.get(name) as unknown as Row)[0] as number;
+    this.#accounts.set(name, account);
+    return account;
+  }
+
+  #seriesOf(account: number, labels: Labels): number {
+    const key = `${account}\u0000${labelsKey(labels)}`;
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    this.#statements.insertSeries.run(account, ...labels);
+    const series = (this.#statements.findSeries.get(account, ...labels) as unknown as Row)[0] as number;
+    if (this.#series.size >= SERIES_REMEMBERED_MAX) this.#series.clear();
+    this.#series.set(key, series);
+    return series;
+  }
+
+  /** Adds one event to the sums of this transaction, or takes it away. */
+  #count(account: number, slot: number, series: number, quantities: Float64Array, sign: 1 | -1): void {
+    const key = series * SLOT_SPAN + slot;
+    let delta = this.#deltas.get(key);
+    if (!delta) {
+      delta = { account, slot, series, sums: new Float64Array(METER_COUNT + 1) };
+      this.#deltas.set(key, delta);
+    }
+    const { sums } = delta;
+    for (let meter = 0; meter < METER_COUNT; meter += 1) {
+      if (Math.abs(sums[meter + 1]! + sign * quantities[meter]!) > Number.MAX_SAFE_INTEGER) {
+        this.#writeSum(delta);
+        sums.fill(0);
+      }
+    }
+    sums[0]! += sign;
+    for (let meter = 0; meter < METER_COUNT; meter += 1) sums[meter + 1]! += sign * quantities[meter]!;
+  }
+
+  #writeSums(): void {
+    if (this.#deltas.size === 0) return;
+    this.#commit += 1;
+    const days = new Map<string, readonly [account: number, day: number]>();
+    for (const delta of this.#deltas.values()) {
+      this.#writeSum(delta);
+      const day = Math.floor(delta.slot / SLOTS_PER_DAY);
+      days.set(`${delta.account}/${day}`, [delta.account, day]);
+    }
+    for (const [account, day] of days.values()) this.#statements.raiseDay.run(account, day, this.#commit);
+    this.#statements.writeCounter.run(this.#seq, "seq");
+    this.#statements.writeCounter.run(this.#commit, "commit");
+    this.#deltas = new Map();
+  }
+
+  #writeSum({ account, slot, series, sums }: Delta): void {
+    for (let part = 0; ; part += 1) {
+      try {
+        this.#statements.addSum.run(account, slot, series, part, ...sums);
+        return;
+      } catch (error) {
+        // An int64 sum that overflows becomes a REAL, which a STRICT column refuses: the next part takes the delta.
+        if (!(error as Error).message.includes("cannot store REAL")) throw error;
+      }
+    }
+  }
+}
+
+function prepare(database: DatabaseSync) {
+  const arrays = (sql: string): StatementSync => {
+    const statement = database.prepare(sql);
+    statement.setReturnArrays(true);
+    return statement;
+  };
+  const labels = LABEL_COLUMNS.map((name) => `"${name}"`);
+  const marks = (count: number): string => Array(count).fill("?").join(", ");
+  const summed = ["events", ...METER_COLUMNS];
+  return {
+    readCounter: arrays("SELECT value FROM counters WHERE name = ?"),
+    writeCounter: database.prepare("UPDATE counters SET value = ? WHERE name = ?"),
+    insertAccount: database.prepare("INSERT OR IGNORE INTO accounts (name) VALUES (?)"),
+    findAccount: arrays("SELECT account FROM accounts WHERE name = ?"),
+    insertSeries: database.prepare(
+      `INSERT OR IGNORE INTO series (account, ${labels.join(", ")}) VALUES (${marks(labels.length + 1)})`,
+    ),
+    findSeries: arrays(
+      `SELECT series FROM series WHERE account = ? AND ${labels.map((name) => `${name} = ?`).join(" AND ")}`,
+    ),
+    findLabels: arrays(`SELECT ${labels.join(", ")} FROM series WHERE series = ?`),
+    insertIdentity: database.prepare(
+      "INSERT INTO identities (account, id, slot, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    findIdentity: arrays("SELECT slot, seq FROM identities WHERE account = ? AND id = ?"),
+    insertEvent: database.prepare(
+      `INSERT INTO events (account, slot, seq, id, time, series, sent, ${METER_COLUMNS.join(", ")})
+       VALUES (${marks(7 + METER_COUNT)})`,
+    ),
+    findEvent: arrays(
+      `SELECT e.id, time, series, sent, voided_at, ${METER_COLUMNS.join(", ")}
+       FROM identities i JOIN events e ON e.account = i.account AND e.slot = i.slot AND e.seq = i.seq
+       WHERE i.account = ? AND i.id = ?`,
+    ),
+    voidEvent: database.prepare(
+      "UPDATE events SET voided_at = ? WHERE account = ? AND slot = ? AND seq = ? AND voided_at IS NULL",
+    ),
+    addSum: database.prepare(
+      `INSERT INTO sums (account, slot, series, part, ${summed.join(", ")}) VALUES (${marks(4 + summed.length)})
+       ON CONFLICT DO UPDATE SET ${summed.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
+    ),
+    raiseDay: database.prepare(
+      "INSERT INTO days (account, day, version) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version",
+    ),
+  };
+}

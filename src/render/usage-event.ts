@@ -1,0 +1,28 @@
+/** One kept usage event on the wire, in the words it was written in. */
+
+import { formatInstant } from "../domain/time.ts";
+import { FIELD_AT, METER_WIRE_FIELD, METERS, SERIES_FIELDS } from "../domain/usage.ts";
+import type { KeptEvent } from "../ledger/ledger.ts";
+import { secondsNumber } from "./billing-usage.ts";
+
+const TAGS = ["team", "project", "environment"] as const;
+
+/** The event as JSON text: what was sent, empty fields left out, and `voidTime` where it was voided. */
+export function eventJson(event: KeptEvent): string {
+  const wire: Record<string, unknown> = { id: event.id, time: formatInstant(event.time) };
+  for (const [at, field] of SERIES_FIELDS.entries()) {
+    const value = event.sent[at]!;
+    if (value !== "" && !(TAGS as readonly string[]).includes(field)) wire[field] = field === "batch" ? true : value;
+  }
+  for (const [at, meter] of METERS.entries()) {
+    const quantity = event.quantities[at]!;
+    const inSeconds = METER_WIRE_FIELD[meter].endsWith("Seconds");
+    if (quantity !== 0) wire[METER_WIRE_FIELD[meter]] = inSeconds ? secondsNumber(BigInt(quantity)) : quantity;
+  }
+  const annotations = TAGS.filter((tag) => event.sent[FIELD_AT[tag]] !== "");
+  if (annotations.length > 0) {
+    wire.annotations = Object.fromEntries(annotations.map((tag) => [tag, event.sent[FIELD_AT[tag]]!]));
+  }
+  if (event.voidedAt !== undefined) wire.voidTime = formatInstant(event.voidedAt);
+  return JSON.stringify(wire);
+}

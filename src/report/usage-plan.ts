@@ -1,0 +1,95 @@
+/** From a checked question to what is read: buckets, segments and one ledger question a stream. Pure. */
+
+import { DEFAULT_GROUPING, type Dimension, DIMENSION_FIELD, STREAM_DIMENSIONS } from "../domain/dimension.ts";
+import { dayEdges, hourEdges, type Instant, type TimeRange } from "../domain/time.ts";
+import { type SeriesField, type Stream, usageTypesOf } from "../domain/usage.ts";
+import type { SumQuestion } from "../ledger/ledger.ts";
+import { RATE_FIELDS } from "../rating/rate.ts";
+import type { UsageQuestion } from "./usage-question.ts";
+
+/** A local day or hour: where it truly begins and ends. */
+export type Bucket = TimeRange;
+
+export interface StreamPlan {
+  readonly stream: Stream;
+  /** The dimensions of a row's group, in order. */
+  readonly grouping: readonly Dimension[];
+  /** Filters on a looked-up name, which no engine knows: rows are kept by them after the reading. */
+  readonly nameFilters: readonly ReadonlySet<string>[];
+  readonly question: SumQuestion;
+}
+
+export interface UsagePlan {
+  readonly buckets: readonly Bucket[];
+  /** For each segment of the questions the place of its bucket. */
+  readonly bucketOf: readonly number[];
+  readonly edges: readonly Instant[];
+  readonly streams: readonly StreamPlan[];
+}
+
+/** What every row tells beside its group. */
+const DESCRIPTIVE_FIELDS: Readonly<Record<Stream, readonly SeriesField[]>> = {
+  SERVERLESS: [],
+  DEDICATED_DEPLOYMENT: ["placement", "baseModel"],
+  TRAINING: ["trainingSessionId", "team", "project", "environment"],
+};
+
+/**
+ * Plans a question. `priceEdges` are the instants inside the range at which a price starts or ends: they cut the
+ * buckets into segments of one price each.
+ */
+export function planUsage(question: UsageQuestion, account: string, priceEdges: readonly Instant[]): UsagePlan {
+  const { range, timezone } = question;
+  const cuts = question.granularity === "HOURLY" ? hourEdges(range, timezone) : dayEdges(range, timezone);
+  const buckets = cuts.slice(0, -1).map((start, at) => ({ start, end: cuts[at + 1]! }));
+  const inside = [...cuts, ...priceEdges].filter((edge) => edge > range.start && edge < range.end);
+  const edges = [...new Set([range.start, ...inside, range.end])].sort((a, b) => a - b);
+  const bucketOf: number[] = [];
+  let bucket = 0;
+  for (const edge of edges.slice(0, -1)) {
+    while (buckets[bucket]!.end <= edge) bucket += 1;
+    bucketOf.push(bucket);
+  }
+  return {
+    buckets,
+    bucketOf,
+    edges,
+    streams: question.streams.map((stream) => planStream(question, account, stream, edges)),
+  };
+}
+
+function planStream(question: UsageQuestion, account: string, stream: Stream, edges: readonly Instant[]): StreamPlan {
+  const own = STREAM_DIMENSIONS[stream];
+  // A dimension of another stream is ignored on this one, as if it had not been sent (contract, section 2).
+  const asked = question.groupBy.filter((dimension) => own.includes(dimension));
+  const grouping = asked.length === 0 ? DEFAULT_GROUPING[stream] : asked;
+  const filters = question.filters.filter(({ dimension }) => own.includes(dimension));
+  const nameFilters = filters.filter(({ dimension }) => dimension === "api_key_name");
+  const fieldFilters = filters.filter(({ dimension }) => dimension !== "api_key_name");
+  const fields = new Set<SeriesField>([
+    ...RATE_FIELDS,
+    ...DESCRIPTIVE_FIELDS[stream],
+    ...grouping.map((dimension) => DIMENSION_FIELD[dimension]),
+    ...nameFilters.map(({ dimension }) => DIMENSION_FIELD[dimension]),
+  ]);
+  return {
+    stream,
+    grouping,
+    nameFilters: nameFilters.map(({ values }) => new Set(values)),
+    question: {
+      usageTypes: usageTypesOf(stream),
+      edges,
+      fields: [...fields],
+      filters: fieldFilters.map(({ dimension, values }) => ({
+        field: DIMENSION_FIELD[dimension],
+        values: dimension === "deployment_name" ? values.map((name) => bareDeployment(name, account)) : values,
+      })),
+    },
+  };
+}
+
+/** Filters take a deployment's full or short name; another account's full name matches nothing. */
+function bareDeployment(name: string, account: string): string {
+  const prefix = `accounts/${account}/deployments/`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+}
