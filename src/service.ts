@@ -8,15 +8,16 @@ import { enrich, mentioned } from "./accounts/enrich.ts";
 import { Accounts } from "./accounts/store.ts";
 import { Fault, problem } from "./domain/fault.ts";
 import type { Instant } from "./domain/time.ts";
+import type { KeptEvent } from "./domain/usage.ts";
+import { parseUsageQuery, type RawQuery, USAGE_RANGE_PARAMETERS } from "./domain/usage-query.ts";
 import { type HeldFolder, holdFolder } from "./folder.ts";
 import type { Rejected } from "./ingest/decode.ts";
 import { Decoder } from "./ingest/decoder.ts";
-import type { KeptEvent, Ledger, VoidOutcome } from "./ledger/ledger.ts";
+import type { Ledger, VoidOutcome } from "./ledger/ledger.ts";
 import { SqliteLedger } from "./ledger/sqlite/ledger.ts";
 import { loadPriceBook, type PriceBook } from "./rating/book.ts";
 import { billingUsage, type ReportSources, type UsageReport } from "./report/billing-usage.ts";
 import { type FilterOptions, filterOptions } from "./report/filter-options.ts";
-import type { UsageQuestion } from "./report/usage-question.ts";
 
 /** What a write of usage did, event by event (contract, section 7). */
 export interface IngestOutcome {
@@ -120,12 +121,14 @@ export class Service {
     return this.#ledger.find(account, id);
   }
 
-  async billingUsage(account: string, question: UsageQuestion): Promise<UsageReport> {
-    return billingUsage(this.#sources(), account, question, this.now());
+  /** @throws Fault with a problem for each mistake in the query. */
+  async billingUsage(account: string, raw: RawQuery): Promise<UsageReport> {
+    return billingUsage(this.#sources(), account, parseUsageQuery(raw), this.now());
   }
 
-  async filterOptions(account: string, question: UsageQuestion): Promise<FilterOptions> {
-    return filterOptions(this.#sources(), account, question, this.now());
+  /** @throws Fault with a problem for each mistake in the query. */
+  async filterOptions(account: string, raw: RawQuery): Promise<FilterOptions> {
+    return filterOptions(this.#sources(), account, parseUsageQuery(raw, USAGE_RANGE_PARAMETERS), this.now());
   }
 
   /** Finishes what was accepted, then closes the files and gives up the folder. */

@@ -1,7 +1,7 @@
 /** `daybook serve`: one process, one folder, until a signal ends it. */
 
-import { fillDemo } from "../demo/fill.ts";
 import { DEMO_ACCOUNT, DEMO_KEY } from "../demo/company.ts";
+import { fillDemo } from "../demo/fill.ts";
 import { Fault, problem } from "../domain/fault.ts";
 import { DAY_MS, formatInstant } from "../domain/time.ts";
 import { buildServer } from "../http/server.ts";

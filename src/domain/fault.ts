@@ -133,6 +133,10 @@ export const FAULTS = {
     rpc: "ALREADY_EXISTS",
     text: "{field}: {value} was deleted, and its usage keeps the name; choose another id",
   },
+  last_operator_key: {
+    rpc: "FAILED_PRECONDITION",
+    text: "{field}: {value} is the last OPERATOR key; create another before this one is deleted",
+  },
   route_not_found: { rpc: "NOT_FOUND", text: "{value}: no such path; /openapi.json lists them" },
   // Who may
   unauthenticated: {
@@ -158,6 +162,7 @@ export const FAULTS = {
     text: "{value} is not a daybook file; choose another --data folder",
   },
   folder_unusable: { rpc: "FAILED_PRECONDITION", text: "data folder {value} cannot be used: {reason}" },
+  address_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: cannot listen on {value}: {reason}" },
   bad_price_book: { rpc: "FAILED_PRECONDITION", text: "price book {value}, line {line}: {reason}" },
 } as const satisfies Record<string, FaultEntry>;
 
@@ -173,17 +178,15 @@ export interface Problem {
 
 const VALUE_CHARACTERS_MAX = 80;
 
-/** Shows any value in a sentence: JSON-quoted, control characters escaped, at most 80 characters. */
+/**
+ * Shows any value in a sentence: text quoted, control characters escaped, at most 80 characters. Objects and arrays are
+ * only named: a hostile one can be too deep or too long to write out.
+ */
 function show(value: unknown): string {
-  if (typeof value === "bigint") return value.toString();
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? String(value);
-  } catch {
-    text = String(value);
-  }
-  if (text.length <= VALUE_CHARACTERS_MAX) return text;
-  return `${text.slice(0, VALUE_CHARACTERS_MAX).toWellFormed()}…`;
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value !== "string") return String(value);
+  const text = JSON.stringify(value.slice(0, VALUE_CHARACTERS_MAX + 1));
+  return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX).toWellFormed()}…`;
 }
 
 function fill(text: string, problem: Problem): string {

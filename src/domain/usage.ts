@@ -137,6 +137,11 @@ export interface UsageEvent {
   readonly quantities: readonly number[];
 }
 
+/** An event as kept, with the instant it was voided at, if it was. */
+export interface KeptEvent extends UsageEvent {
+  readonly voidedAt: Instant | undefined;
+}
+
 /** Puts events into columns. */
 export function batchOf(events: readonly UsageEvent[]): UsageBatch {
   const labels: Labels[] = [];

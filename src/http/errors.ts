@@ -29,7 +29,10 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   else request.log.info({ refused: fault.problems.map((one) => one.code) }, "refused");
   if (fault.retryAfterSeconds !== undefined) reply.header("retry-after", String(fault.retryAfterSeconds));
   if (fault.http === 401) reply.header("www-authenticate", "Bearer");
-  return reply.code(fault.http).type("application/json; charset=utf-8").send(JSON.stringify(errorBody(fault)));
+  return reply
+    .code(fault.http)
+    .type("application/json; charset=utf-8")
+    .send(JSON.stringify(errorBody(fault)));
 }
 
 function faultOf(error: FastifyError, request: FastifyRequest): Fault {

@@ -1,6 +1,6 @@
 /** What an operator watches, in Prometheus' text form. */
 
-import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 
 export interface Metrics {
   readonly registry: Registry;

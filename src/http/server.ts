@@ -43,7 +43,13 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     onConstructorPoisoning: "ignore",
     routerOptions: { querystringParser: parseQuery, maxParamLength: 1_024 },
     ajv: {
-      customOptions: { allErrors: true, verbose: true, coerceTypes: false, removeAdditional: false, useDefaults: false },
+      customOptions: {
+        allErrors: true,
+        verbose: true,
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+      },
     },
   });
   const metrics = makeMetrics();
@@ -113,7 +119,9 @@ function bearer(request: FastifyRequest): string {
 function count(app: FastifyInstance, metrics: Metrics): void {
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "unknown";
-    metrics.requests.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    metrics.requests.observe(
+      { method: request.method, route, status: String(reply.statusCode) },
+      reply.elapsedTime / 1000,
+    );
   });
 }
-

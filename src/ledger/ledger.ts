@@ -5,7 +5,7 @@
  */
 
 import type { Instant } from "../domain/time.ts";
-import type { SeriesField, UsageBatch, UsageEvent, UsageType } from "../domain/usage.ts";
+import type { KeptEvent, SeriesField, UsageBatch, UsageType } from "../domain/usage.ts";
 
 /** What became of a batch. Events that are neither duplicates nor conflicts were created. */
 export interface AppendOutcome {
@@ -37,11 +37,6 @@ export interface SumRow {
   readonly events: bigint;
   /** Exact sums in the order of METERS. */
   readonly quantities: readonly bigint[];
-}
-
-/** An event as kept, with the instant it was voided at, if it was. */
-export interface KeptEvent extends UsageEvent {
-  readonly voidedAt: Instant | undefined;
 }
 
 export interface Ledger {

@@ -1,8 +1,8 @@
 /** The plain oracle: every event in a list, every sum made from it by looking at each one. Slow, and easy to believe. */
 
 import type { Instant } from "../domain/time.ts";
-import { differingField, FIELD_AT, METERS, type UsageBatch, type UsageEvent } from "../domain/usage.ts";
-import type { AppendOutcome, KeptEvent, Ledger, SumQuestion, SumRow, VoidOutcome } from "./ledger.ts";
+import { differingField, FIELD_AT, type KeptEvent, METERS, type UsageBatch, type UsageEvent } from "../domain/usage.ts";
+import type { AppendOutcome, Ledger, SumQuestion, SumRow, VoidOutcome } from "./ledger.ts";
 
 interface Entry {
   readonly event: UsageEvent;

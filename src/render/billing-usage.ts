@@ -1,6 +1,6 @@
 /** billingUsage on the wire: JSON exactly as the contract's section 2 says. */
 
-import { type Money, moneyOfAtto, divideHalfEven, nanosOfAtto } from "../domain/money.ts";
+import { divideHalfEven, type Money, moneyOfAtto, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
 import type { UsageReport, UsageRow } from "../report/billing-usage.ts";
 

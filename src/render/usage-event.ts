@@ -1,8 +1,7 @@
 /** One kept usage event on the wire, in the words it was written in. */
 
 import { formatInstant } from "../domain/time.ts";
-import { FIELD_AT, METER_WIRE_FIELD, METERS, SERIES_FIELDS } from "../domain/usage.ts";
-import type { KeptEvent } from "../ledger/ledger.ts";
+import { FIELD_AT, type KeptEvent, METER_WIRE_FIELD, METERS, SERIES_FIELDS } from "../domain/usage.ts";
 import { secondsNumber } from "./billing-usage.ts";
 
 const TAGS = ["team", "project", "environment"] as const;

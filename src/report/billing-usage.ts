@@ -5,11 +5,11 @@ import type { Dimension } from "../domain/dimension.ts";
 import { DIMENSION_FIELD } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
 import { METERS, type Meter, type SeriesField, type Stream, type UsageType } from "../domain/usage.ts";
+import type { UsageQuery } from "../domain/usage-query.ts";
 import type { Ledger, SumRow } from "../ledger/ledger.ts";
 import type { PriceBook } from "../rating/book.ts";
 import { type Component, priceEdges, RATE_FIELDS, type RateAttributes, rate, unitPrices } from "../rating/rate.ts";
 import { deploymentRows } from "./deployment-rows.ts";
-import type { UsageQuestion } from "./usage-question.ts";
 import { type Bucket, planUsage, type StreamPlan, type UsagePlan } from "./usage-plan.ts";
 
 /** What a report is made from. */
@@ -37,7 +37,7 @@ export interface UsageRow {
 }
 
 export interface UsageReport {
-  readonly question: UsageQuestion;
+  readonly question: UsageQuery;
   readonly account: string;
   readonly rows: Readonly<Record<Stream, readonly UsageRow[]>>;
 }
@@ -49,7 +49,7 @@ export interface UsageReport {
 export async function billingUsage(
   sources: ReportSources,
   account: string,
-  question: UsageQuestion,
+  question: UsageQuery,
   now: Instant,
 ): Promise<UsageReport> {
   const plan = planUsage(question, account, priceEdges(sources.book, question.range));
@@ -65,7 +65,11 @@ export async function billingUsage(
   for (const [at, streamPlan] of plan.streams.entries()) {
     const read = sums[at]!;
     const metered = streamPlan.stream === "DEDICATED_DEPLOYMENT" ? deploymentRows(deployments, streamPlan, now) : [];
-    rows[streamPlan.stream] = foldRows([...read, ...metered], plan, streamPlan, { account, keyNames, book: sources.book });
+    rows[streamPlan.stream] = foldRows([...read, ...metered], plan, streamPlan, {
+      account,
+      keyNames,
+      book: sources.book,
+    });
   }
   return { question, account, rows };
 }
@@ -127,19 +131,19 @@ function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, 
 /** The facts of one set of values; undefined when a filter on names leaves it out. */
 function valueFacts(values: readonly string[], stream: StreamPlan, facts: FoldFacts): ValueFacts | undefined {
   const { fields } = stream.question;
-  const valueOf = (field: SeriesField): string => values[fields.indexOf(field)] ?? "";
-  const keyName = facts.keyNames.get(valueOf("apiKeyId")) ?? "";
+  const valueIn = (field: SeriesField): string => values[fields.indexOf(field)] ?? "";
+  const keyName = facts.keyNames.get(valueIn("apiKeyId")) ?? "";
   if (!stream.nameFilters.every((names) => names.has(keyName))) return undefined;
   const group = stream.grouping.map((dimension) => {
-    const value = valueOf(DIMENSION_FIELD[dimension]);
+    const value = valueIn(DIMENSION_FIELD[dimension]);
     if (dimension === "api_key_name") return [dimension, keyName] as const;
     if (dimension === "deployment_name" && value !== "") {
       return [dimension, `accounts/${facts.account}/deployments/${value}`] as const;
     }
     return [dimension, value] as const;
   });
-  const usageType = valueOf("usageType") as UsageType;
-  const attributes = Object.fromEntries(RATE_FIELDS.map((field) => [field, valueOf(field)])) as RateAttributes;
+  const usageType = valueIn("usageType") as UsageType;
+  const attributes = Object.fromEntries(RATE_FIELDS.map((field) => [field, valueIn(field)])) as RateAttributes;
   const key = [...group.map(([, value]) => value), usageType].join("\u0000");
   return { key, usageType, group, attributes };
 }

@@ -2,8 +2,8 @@
 
 import { type Dimension, dimensionsOf, STREAM_DIMENSIONS } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
+import type { UsageQuery } from "../domain/usage-query.ts";
 import { billingUsage, type ReportSources } from "./billing-usage.ts";
-import type { UsageQuestion } from "./usage-question.ts";
 
 export type FilterOptions = Readonly<Partial<Record<Dimension, readonly string[]>>>;
 
@@ -14,7 +14,7 @@ export type FilterOptions = Readonly<Partial<Record<Dimension, readonly string[]
 export async function filterOptions(
   sources: ReportSources,
   account: string,
-  question: UsageQuestion,
+  question: UsageQuery,
   now: Instant,
 ): Promise<FilterOptions> {
   const found = new Map<Dimension, Set<string>>();

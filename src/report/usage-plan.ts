@@ -1,11 +1,11 @@
 /** From a checked question to what is read: buckets, segments and one ledger question a stream. Pure. */
 
-import { DEFAULT_GROUPING, type Dimension, DIMENSION_FIELD, STREAM_DIMENSIONS } from "../domain/dimension.ts";
+import { DEFAULT_GROUPING, DIMENSION_FIELD, type Dimension, STREAM_DIMENSIONS } from "../domain/dimension.ts";
 import { dayEdges, hourEdges, type Instant, type TimeRange } from "../domain/time.ts";
 import { type SeriesField, type Stream, usageTypesOf } from "../domain/usage.ts";
+import type { UsageQuery } from "../domain/usage-query.ts";
 import type { SumQuestion } from "../ledger/ledger.ts";
 import { RATE_FIELDS } from "../rating/rate.ts";
-import type { UsageQuestion } from "./usage-question.ts";
 
 /** A local day or hour: where it truly begins and ends. */
 export type Bucket = TimeRange;
@@ -38,7 +38,7 @@ const DESCRIPTIVE_FIELDS: Readonly<Record<Stream, readonly SeriesField[]>> = {
  * Plans a question. `priceEdges` are the instants inside the range at which a price starts or ends: they cut the
  * buckets into segments of one price each.
  */
-export function planUsage(question: UsageQuestion, account: string, priceEdges: readonly Instant[]): UsagePlan {
+export function planUsage(question: UsageQuery, account: string, priceEdges: readonly Instant[]): UsagePlan {
   const { range, timezone } = question;
   const cuts = question.granularity === "HOURLY" ? hourEdges(range, timezone) : dayEdges(range, timezone);
   const buckets = cuts.slice(0, -1).map((start, at) => ({ start, end: cuts[at + 1]! }));
@@ -58,7 +58,7 @@ export function planUsage(question: UsageQuestion, account: string, priceEdges: 
   };
 }
 
-function planStream(question: UsageQuestion, account: string, stream: Stream, edges: readonly Instant[]): StreamPlan {
+function planStream(question: UsageQuery, account: string, stream: Stream, edges: readonly Instant[]): StreamPlan {
   const own = STREAM_DIMENSIONS[stream];
   // A dimension of another stream is ignored on this one, as if it had not been sent (contract, section 2).
   const asked = question.groupBy.filter((dimension) => own.includes(dimension));

@@ -6,7 +6,14 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import fc from "fast-check";
-import { batchOf, type Labels, METERS, SERIES_FIELDS, type SeriesField, type UsageType } from "../../src/domain/usage.ts";
+import {
+  batchOf,
+  type Labels,
+  METERS,
+  SERIES_FIELDS,
+  type SeriesField,
+  type UsageType,
+} from "../../src/domain/usage.ts";
 import type { Ledger, SumQuestion, SumRow } from "../../src/ledger/ledger.ts";
 
 const MINUTE = 60_000;
@@ -43,9 +50,25 @@ const quantity = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER - 1) },
 );
 
+/** Instants crowded around a few slot edges, so that edges fall between events of one slot. */
+const crowded = fc
+  .tuple(fc.constantFrom(0, 1, 2, 95, 96), fc.constantFrom(0, 1, 7 * MINUTE, 7 * MINUTE + 1, SLOT - 1))
+  .map(([slot, offset]) => BASE + slot * SLOT + offset);
+
 const eventArbitrary: fc.Arbitrary<PlainEvent> = fc.record({
-  id: fc.constantFrom(...Array.from({ length: 24 }, (_, n) => `event-${n}`), "__proto__", "'; DROP TABLE events; --", "é/😀"),
-  time: fc.integer({ min: 0, max: 5 * 24 * 3600 }).map((second) => BASE + second * 1000 + (second % 7)),
+  id: fc.constantFrom(
+    ...Array.from({ length: 24 }, (_, n) => `event-${n}`),
+    "__proto__",
+    "'; DROP TABLE events; --",
+    "é/😀",
+  ),
+  time: fc.oneof(
+    { weight: 3, arbitrary: crowded },
+    {
+      weight: 1,
+      arbitrary: fc.integer({ min: 0, max: 5 * 24 * 3600 }).map((second) => BASE + second * 1000 + (second % 7)),
+    },
+  ),
   labels: fc.record({
     usageType: fc.constantFrom("TEXT_COMPLETION_INFERENCE_USAGE", "AUDIO_INFERENCE_USAGE", "TRAINING_TOKEN_USAGE"),
     model: fc.constantFrom("a", "b", "constructor"),
@@ -62,19 +85,30 @@ type Step =
 
 const account = fc.constantFrom("acme", "umbra");
 const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant("append" as const), account, events: fc.array(eventArbitrary, { maxLength: 12 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("append" as const),
+      account,
+      events: fc.array(eventArbitrary, { maxLength: 12 }),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant("void" as const),
       account,
-      ids: fc.array(fc.integer({ min: 0, max: 26 }).map((n) => `event-${n}`), { maxLength: 4 }),
+      ids: fc.array(
+        fc.integer({ min: 0, max: 26 }).map((n) => `event-${n}`),
+        { maxLength: 4 },
+      ),
     }),
   },
 );
 
 /** Edges on slots, on whole minutes and on any millisecond, with segments from 1 ms to days. */
 const edgeArbitrary = fc.oneof(
+  { weight: 3, arbitrary: crowded },
   fc.integer({ min: -96, max: 6 * 96 }).map((slot) => BASE + slot * SLOT),
   fc.integer({ min: -1440, max: 6 * 1440 }).map((minute) => BASE + minute * MINUTE),
   fc.integer({ min: 0, max: 5 * 24 * 3600 }).map((second) => BASE + second * 1000 + (second % 7)),
@@ -137,7 +171,10 @@ class Truth {
         if (event.time < question.edges[segment]! || event.time >= question.edges[segment + 1]!) continue;
         const group = JSON.stringify([segment, question.fields.map((field) => labels[field] ?? "")]);
         const sum = sums.get(group) ?? [0n, ...METERS.map(() => 0n)];
-        sums.set(group, sum.map((value, at) => value + (at === 0 ? 1n : BigInt(event.quantities[at - 1]!))));
+        sums.set(
+          group,
+          sum.map((value, at) => value + (at === 0 ? 1n : BigInt(event.quantities[at - 1]!))),
+        );
       }
     }
     return [...sums].map(([group, sum]) => `${group} ${sum.join(" ")}`).sort();
@@ -186,7 +223,10 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
               const expected = truth.append(own(step.account), step.events);
               assert.equal(outcome.created, expected.created);
               assert.equal(outcome.duplicates, expected.duplicates);
-              assert.deepEqual(outcome.conflicts.map(({ at }) => at), expected.conflicts);
+              assert.deepEqual(
+                outcome.conflicts.map(({ at }) => at),
+                expected.conflicts,
+              );
             }
             const [rows] = await ledger.sum(own("acme"), [questions[0]!]);
             assert.deepEqual(plainRows(rows!), truth.sum(own("acme"), questions[0]!));
@@ -236,7 +276,8 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
         team: "",
         quantities: METERS.map(() => Number.MAX_SAFE_INTEGER),
       }));
-      for (let at = 0; at < events.length; at += 500) await opened.ledger.append("big", toBatch(events.slice(at, at + 500)));
+      for (let at = 0; at < events.length; at += 500)
+        await opened.ledger.append("big", toBatch(events.slice(at, at + 500)));
       await opened.ledger.void("big", ["big-7", "big-8"], BASE);
       const question = { usageTypes: ["TEXT_COMPLETION_INFERENCE_USAGE" as const], fields: [], filters: [] };
       const [rows] = await opened.ledger.sum("big", [{ ...question, edges: [BASE - SLOT, BASE + SLOT] }]);

@@ -8,7 +8,10 @@ import { noQuery } from "../schemas.ts";
 const statusResponse = {
   description: "The process answers",
   type: "object",
-  properties: { status: { type: "string" }, tzdb: { type: "string", description: "Version of the time zone database" } },
+  properties: {
+    status: { type: "string" },
+    tzdb: { type: "string", description: "Version of the time zone database" },
+  },
   required: ["status"],
   examples: [{ status: "ok", tzdb: "2026c" }],
 } as const;

@@ -115,7 +115,12 @@ const writeResponse = {
       duplicates: 1,
       conflicts: [{ index: 2, id: "a", field: "promptTokens" }],
       rejected: [
-        { index: 3, id: "b", field: "time", message: 'time: "yesterday" is not an RFC 3339 time; send one such as 2026-05-28T00:00:00Z' },
+        {
+          index: 3,
+          id: "b",
+          field: "time",
+          message: 'time: "yesterday" is not an RFC 3339 time; send one such as 2026-05-28T00:00:00Z',
+        },
       ],
       droppedAnnotations: 0,
     },
@@ -173,7 +178,12 @@ export function usageEventRoutes(app: FastifyInstance, service: Service, metrics
 const voidBody = {
   type: "object",
   properties: {
-    ids: { type: "array", minItems: 1, maxItems: EVENTS_PER_CALL_MAX, items: { type: "string", minLength: 1, maxLength: 256 } },
+    ids: {
+      type: "array",
+      minItems: 1,
+      maxItems: EVENTS_PER_CALL_MAX,
+      items: { type: "string", minLength: 1, maxLength: 256 },
+    },
   },
   required: ["ids"],
   additionalProperties: false,

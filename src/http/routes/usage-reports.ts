@@ -3,17 +3,15 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { DIMENSIONS } from "../../domain/dimension.ts";
 import { Fault, problem } from "../../domain/fault.ts";
-import { usageJson } from "../../render/billing-usage.ts";
 import {
   FILTER_VALUES_MAX,
   GRANULARITIES,
   GROUP_BY_MAX,
-  parseUsageQuestion,
   RANGE_DAYS_MAX,
-  type RawQuestion,
+  type RawQuery,
   USAGE_TYPE_PARAMETERS,
-  type UsageQuestion,
-} from "../../report/usage-question.ts";
+} from "../../domain/usage-query.ts";
+import { usageJson } from "../../render/billing-usage.ts";
 import type { Service } from "../../service.ts";
 import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
 import { accountParams, errorSchema, moneySchema } from "../schemas.ts";
@@ -162,8 +160,8 @@ const description = `Daily buckets in any time zone, grouped and filtered, with 
 const validatorCompiler = () => () => true;
 
 export function usageReportRoutes(app: FastifyInstance, service: Service): void {
-  const answer = async (account: string, question: UsageQuestion, reply: FastifyReply) =>
-    reply.type("application/json; charset=utf-8").send(usageJson(await service.billingUsage(account, question)));
+  const answer = async (account: string, query: RawQuery, reply: FastifyReply) =>
+    reply.type("application/json; charset=utf-8").send(usageJson(await service.billingUsage(account, query)));
 
   app.get(
     "/v1/accounts/:account_id/billingUsage",
@@ -186,7 +184,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
     },
     async (request, reply) => {
       const { account_id: account } = request.params as { account_id: string };
-      return answer(account, parseUsageQuestion(gatherFilters(request.query as Query)), reply);
+      return answer(account, gatherFilters(request.query as Query), reply);
     },
   );
   app.post(
@@ -227,7 +225,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
       if (typeof body !== "object" || body === null || Array.isArray(body)) {
         throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
       }
-      return answer(account, parseUsageQuestion(body as RawQuestion), reply);
+      return answer(account, body as RawQuery, reply);
     },
   );
   app.get(
@@ -246,8 +244,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
     },
     async (request) => {
       const { account_id: account } = request.params as { account_id: string };
-      const question = parseUsageQuestion(request.query as Query, Object.keys(rangeProperties));
-      const options = await service.filterOptions(account, question);
+      const options = await service.filterOptions(account, request.query as Query);
       const entries = Object.entries(options).map(([dimension, values]) => [dimension, { values }]);
       return { filterOptions: Object.fromEntries(entries) };
     },

@@ -3,8 +3,8 @@
 import { Piscina } from "piscina";
 import { Fault, problem } from "../../domain/fault.ts";
 import type { Instant } from "../../domain/time.ts";
-import { EVENTS_PER_CALL_MAX, type UsageBatch } from "../../domain/usage.ts";
-import type { AppendOutcome, KeptEvent, Ledger, SumQuestion, SumRow, VoidOutcome } from "../ledger.ts";
+import { EVENTS_PER_CALL_MAX, type KeptEvent, type UsageBatch } from "../../domain/usage.ts";
+import type { AppendOutcome, Ledger, SumQuestion, SumRow, VoidOutcome } from "../ledger.ts";
 import { COLUMN_COUNT } from "./day-columns.ts";
 import type { SumTable } from "./reader.ts";
 import type { open, ReaderCall, ThreadData } from "./thread.ts";

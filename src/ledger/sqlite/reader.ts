@@ -6,9 +6,9 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, type Instant, SLOT_MS, slotCeil, slotStart } from "../../domain/time.ts";
-import { FIELD_AT, type Labels } from "../../domain/usage.ts";
+import { FIELD_AT, type KeptEvent, type Labels } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
-import type { KeptEvent, SumQuestion } from "../ledger.ts";
+import type { SumQuestion } from "../ledger.ts";
 import { COLUMN_COUNT, DayColumns, type SumEntry } from "./day-columns.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
 

@@ -1,15 +1,15 @@
-/** The question of billingUsage: from untrusted words to a checked {@link UsageQuestion} (contract, section 2). */
+/** The question of billingUsage: from untrusted words to a checked {@link UsageQuery} (contract, section 2). */
 
-import { type Dimension, dimensionsOf, isDimension, STREAM_DIMENSIONS } from "../domain/dimension.ts";
-import { Fault, type Problem, problem } from "../domain/fault.ts";
-import { addLocalDays, DAY_MS, formatInstant, type Instant, parseInstant, parseZone } from "../domain/time.ts";
-import type { TimeRange } from "../domain/time.ts";
-import { STREAMS, type Stream } from "../domain/usage.ts";
+import { type Dimension, dimensionsOf, isDimension, STREAM_DIMENSIONS } from "./dimension.ts";
+import { Fault, type Problem, problem } from "./fault.ts";
+import type { TimeRange } from "./time.ts";
+import { addLocalDays, DAY_MS, formatInstant, type Instant, parseInstant, parseZone } from "./time.ts";
+import { STREAMS, type Stream } from "./usage.ts";
 
 export const GRANULARITIES = ["DAILY", "HOURLY"] as const;
 export type Granularity = (typeof GRANULARITIES)[number];
 
-export interface UsageQuestion {
+export interface UsageQuery {
   readonly range: TimeRange;
   /** The streams that are asked for. */
   readonly streams: readonly Stream[];
@@ -27,9 +27,11 @@ export const FILTER_VALUES_MAX = 1_000;
 export const USAGE_TYPE_PARAMETERS = ["USAGE_TYPE_UNSPECIFIED", ...STREAMS] as const;
 
 /** The words of a question before they are checked: each value is whatever was sent. */
-export type RawQuestion = Readonly<Record<string, unknown>>;
+export type RawQuery = Readonly<Record<string, unknown>>;
 
-const PARAMETERS = ["startTime", "endTime", "usageType", "timezone", "groupBy", "filter", "granularity"] as const;
+/** The parameters of a question that only names a range and streams. */
+export const USAGE_RANGE_PARAMETERS = ["startTime", "endTime", "usageType"] as const;
+const PARAMETERS = [...USAGE_RANGE_PARAMETERS, "timezone", "groupBy", "filter", "granularity"] as const;
 
 /** Gathers the problems of one question. */
 class Checker {
@@ -40,7 +42,7 @@ class Checker {
   }
 
   /** A single text; undefined when it is absent, empty or wrong (then it is reported). */
-  text(raw: RawQuestion, field: string): string | undefined {
+  text(raw: RawQuery, field: string): string | undefined {
     const value = raw[field];
     if (value === undefined || value === null || value === "") return undefined;
     if (Array.isArray(value)) return this.add("repeated_parameter", field, { count: value.length });
@@ -48,15 +50,16 @@ class Checker {
     return value;
   }
 
-  time(raw: RawQuestion, field: string): Instant | undefined {
+  time(raw: RawQuery, field: string): Instant | undefined {
     const before = this.problems.length;
     const text = this.text(raw, field);
     if (this.problems.length > before) return undefined;
-    if (text === undefined) return this.add("required", field, { mend: "send an RFC 3339 time such as 2026-05-28T00:00:00Z" });
+    if (text === undefined)
+      return this.add("required", field, { mend: "send an RFC 3339 time such as 2026-05-28T00:00:00Z" });
     return parseInstant(text) ?? this.add("bad_time", field, { value: text });
   }
 
-  oneOf<T extends string>(raw: RawQuestion, field: string, allowed: readonly T[]): T | undefined {
+  oneOf<T extends string>(raw: RawQuery, field: string, allowed: readonly T[]): T | undefined {
     const text = this.text(raw, field);
     if (text === undefined) return undefined;
     const found = allowed.find((one) => one === text);
@@ -78,7 +81,7 @@ class Checker {
  * Checks a question. All that is wrong is reported at once.
  * @throws Fault with a problem for each mistake.
  */
-export function parseUsageQuestion(raw: RawQuestion, parameters: readonly string[] = PARAMETERS): UsageQuestion {
+export function parseUsageQuery(raw: RawQuery, parameters: readonly string[] = PARAMETERS): UsageQuery {
   const check = new Checker();
   for (const name of Object.keys(raw)) {
     if (!parameters.includes(name)) check.add("unknown_parameter", name, { allowed: parameters });
@@ -106,14 +109,19 @@ export function parseUsageQuestion(raw: RawQuestion, parameters: readonly string
 
 function checkRange(check: Checker, range: TimeRange, zone: string): void {
   const facts = { value: formatInstant(range.end), start: formatInstant(range.start) };
-  if (range.end <= range.start) return check.add("range_empty", "endTime", facts);
+  if (range.end <= range.start) check.add("range_empty", "endTime", facts);
   // 31 x 24 h always passes; so do 31 local days, however long they are.
   const latest = Math.max(range.start + RANGE_DAYS_MAX * DAY_MS, addLocalDays(range.start, zone, RANGE_DAYS_MAX));
   if (range.end > latest) check.add("range_too_long", "endTime", { ...facts, latest: formatInstant(latest) });
 }
 
 /** The name as a dimension that the question may use, or undefined when it is wrong (then it is reported). */
-function checkDimension(check: Checker, name: string, field: string, stream: Stream | undefined): Dimension | undefined {
+function checkDimension(
+  check: Checker,
+  name: string,
+  field: string,
+  stream: Stream | undefined,
+): Dimension | undefined {
   const allowed = dimensionsOf(stream);
   if (!isDimension(name)) return check.add("unknown_dimension", field, { value: name, allowed });
   if (stream && !STREAM_DIMENSIONS[stream].includes(name)) {
@@ -133,7 +141,7 @@ function checkGroupBy(check: Checker, names: readonly string[], stream: Stream |
   return groupBy;
 }
 
-function checkFilters(check: Checker, filter: unknown, stream: Stream | undefined): UsageQuestion["filters"] {
+function checkFilters(check: Checker, filter: unknown, stream: Stream | undefined): UsageQuery["filters"] {
   if (filter === undefined || filter === null) return [];
   if (!isRecord(filter)) {
     check.add("wrong_type", "filter", { value: filter, allowed: 'an object such as {"model_name":{"values":["m"]}}' });

@@ -1,0 +1,58 @@
+/** Gives usage events the tags and facts of the keys and deployments they name. Pure. */
+
+import { TAG_NAMES } from "../domain/annotations.ts";
+import { FIELD_AT, type Labels, labelsKey, type SeriesField, type UsageBatch } from "../domain/usage.ts";
+import type { DeploymentFacts, KeyFacts } from "./records.ts";
+
+/** Fields that usage of a dedicated deployment takes from the deployment where the client sent none. */
+const DEPLOYMENT_FIELDS = ["acceleratorType", "placement", "baseModel"] as const satisfies readonly SeriesField[];
+
+/** The distinct keys and deployments that a batch names, as it names them. */
+export function mentioned(batch: UsageBatch): { apiKeyIds: string[]; deployments: string[] } {
+  return { apiKeyIds: distinct(batch, "apiKeyId"), deployments: distinct(batch, "deployment") };
+}
+
+function distinct(batch: UsageBatch, field: SeriesField): string[] {
+  const at = FIELD_AT[field];
+  return [...new Set(batch.labels.map((labels) => labels[at]!))].filter((value) => value !== "");
+}
+
+/** What these labels count under: a tag is the one sent, else the key's, else the deployment's (contract, section 6). */
+function seriesOf(sent: Labels, key: KeyFacts | undefined, deployment: DeploymentFacts | undefined): Labels {
+  if (!key && !deployment) return sent;
+  const series = [...sent];
+  for (const tag of TAG_NAMES) {
+    series[FIELD_AT[tag]] ||= key?.annotations[tag] ?? deployment?.annotations[tag] ?? "";
+  }
+  if (deployment && sent[FIELD_AT.usageType] === "DEDICATED_DEPLOYMENT_USAGE") {
+    for (const field of DEPLOYMENT_FIELDS) series[FIELD_AT[field]] ||= deployment[field];
+  }
+  return series;
+}
+
+/**
+ * The batch with the series of each event made from its sent labels, which stay. Facts are looked up by key id and by
+ * deployment as the batch names them; what is not in the maps adds nothing. Works once per distinct set of labels.
+ */
+export function enrich(
+  batch: UsageBatch,
+  keys: ReadonlyMap<string, KeyFacts>,
+  deployments: ReadonlyMap<string, DeploymentFacts>,
+): UsageBatch {
+  const labels = [...batch.labels];
+  const places = new Map(labels.map((one, at) => [labelsKey(one), at]));
+  const placeOf = (one: Labels): number => {
+    const key = labelsKey(one);
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    places.set(key, labels.length);
+    labels.push(one);
+    return labels.length - 1;
+  };
+  const seriesAt = Uint32Array.from(batch.labels, (sent, at) => {
+    const key = keys.get(sent[FIELD_AT.apiKeyId]!);
+    const series = seriesOf(sent, key, deployments.get(sent[FIELD_AT.deployment]!));
+    return series === sent ? at : placeOf(series);
+  });
+  return { ...batch, labels, series: batch.sent.map((at) => seriesAt[at]!) };
+}

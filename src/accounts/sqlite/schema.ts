@@ -1,0 +1,36 @@
+/** The tables of accounts.db. Columns are the names of ../tables.ts in snake_case. */
+
+import type { FileKind } from "../../sqlite/file.ts";
+
+/**
+ * - `api_keys`: only the SHA-256 of a key. A revoked key keeps its row: usage reports still need its name.
+ * - `deployments`: a deleted one keeps its row, so that its id is never given again and its usage stays.
+ * - `replica_changes`, `attribute_changes`: what held from when on; past usage is read from them and never changes.
+ */
+export const ACCOUNTS_FILE: FileKind = {
+  applicationId: 0x44_61_79_41,
+  migrations: [
+    `CREATE TABLE accounts (id TEXT PRIMARY KEY, display_name TEXT NOT NULL, email TEXT NOT NULL,
+       suspend_state TEXT NOT NULL, create_time INTEGER NOT NULL, update_time INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+     CREATE TABLE users (account TEXT NOT NULL REFERENCES accounts (id), id TEXT NOT NULL, display_name TEXT NOT NULL,
+       email TEXT NOT NULL, role TEXT NOT NULL, create_time INTEGER NOT NULL,
+       PRIMARY KEY (account, id)) STRICT, WITHOUT ROWID;
+     CREATE TABLE api_keys (account TEXT NOT NULL, key_id TEXT NOT NULL, "user" TEXT NOT NULL,
+       display_name TEXT NOT NULL, role TEXT NOT NULL, prefix TEXT NOT NULL, hash TEXT NOT NULL UNIQUE,
+       annotations TEXT NOT NULL, create_time INTEGER NOT NULL, expire_time INTEGER, last_used INTEGER,
+       revoked_time INTEGER, PRIMARY KEY (account, key_id),
+       FOREIGN KEY (account, "user") REFERENCES users (account, id)) STRICT, WITHOUT ROWID;
+     CREATE TABLE deployments (account TEXT NOT NULL REFERENCES accounts (id), id TEXT NOT NULL,
+       display_name TEXT NOT NULL, base_model TEXT NOT NULL, accelerator_type TEXT NOT NULL,
+       accelerator_count INTEGER NOT NULL, placement TEXT NOT NULL, annotations TEXT NOT NULL,
+       create_time INTEGER NOT NULL, update_time INTEGER NOT NULL, delete_time INTEGER,
+       PRIMARY KEY (account, id)) STRICT, WITHOUT ROWID;
+     CREATE TABLE replica_changes (account TEXT NOT NULL, deployment TEXT NOT NULL, time INTEGER NOT NULL,
+       replica_count INTEGER NOT NULL, PRIMARY KEY (account, deployment, time),
+       FOREIGN KEY (account, deployment) REFERENCES deployments (account, id)) STRICT, WITHOUT ROWID;
+     CREATE TABLE attribute_changes (account TEXT NOT NULL, deployment TEXT NOT NULL, time INTEGER NOT NULL,
+       base_model TEXT NOT NULL, accelerator_type TEXT NOT NULL, accelerator_count INTEGER NOT NULL,
+       placement TEXT NOT NULL, annotations TEXT NOT NULL, PRIMARY KEY (account, deployment, time),
+       FOREIGN KEY (account, deployment) REFERENCES deployments (account, id)) STRICT, WITHOUT ROWID;`,
+  ],
+};

@@ -1,0 +1,235 @@
+/**
+ * Accounts, users, keys and deployments, kept. Every call names the account it is for, except those of the installation's
+ * operator and the look-up of a key (house, law 6). What is not there is a Fault `not_found`, except in a `find`.
+ */
+
+import { Fault, type Problem, problem, refuseIfAny } from "../domain/fault.ts";
+import { isBareId } from "../domain/text.ts";
+import type { Instant } from "../domain/time.ts";
+import * as accounts from "./accounts.ts";
+import * as deployments from "./deployments.ts";
+import { isGivenKey, type RandomBytes } from "./key-text.ts";
+import * as keys from "./keys.ts";
+import { LastUse } from "./last-use.ts";
+import type { Page, PageAsk } from "./paging.ts";
+import type {
+  Account,
+  ApiKey,
+  Caller,
+  Deployment,
+  DeploymentFacts,
+  DeploymentPatch,
+  KeyFacts,
+  NewAccount,
+  NewApiKey,
+  NewDeployment,
+  NewUser,
+  Scale,
+  User,
+} from "./records.ts";
+import { openDatabase } from "./sqlite/open.ts";
+import type { Store } from "./tables.ts";
+
+export interface AccountsOptions {
+  /** Of the file accounts.db; its folder exists. */
+  readonly path: string;
+  readonly now: () => Instant;
+  readonly randomBytes: RandomBytes;
+}
+
+/** What the first start is told, if anything. */
+export interface BootstrapAsk {
+  /** Default "default". */
+  readonly accountId?: string | undefined;
+  /** Default a random key. */
+  readonly key?: string | undefined;
+}
+
+/** The account and the one key that the first start made. */
+export interface BootstrapResult {
+  readonly account: string;
+  readonly user: string;
+  readonly keyId: string;
+  /** The key itself, shown this once. */
+  readonly key: string;
+}
+
+const FIRST_ACCOUNT = "default";
+const FIRST_USER = "owner";
+
+function bootstrapProblems(ask: BootstrapAsk): Problem[] {
+  const problems: Problem[] = [];
+  if (ask.accountId !== undefined && !isBareId(ask.accountId)) {
+    problems.push(problem("bad_id", "bootstrap account", { value: ask.accountId }));
+  }
+  if (ask.key !== undefined && !isGivenKey(ask.key)) {
+    const allowed = "fw_ and 16 to 200 letters, digits, _ or -";
+    // The key is a secret and would end in a log, so the sentence shows its length only.
+    problems.push(problem("wrong_type", "bootstrap key", { value: `${ask.key.length} characters`, allowed }));
+  }
+  return problems;
+}
+
+export class Accounts {
+  readonly #store: Store;
+  readonly #lastUse: LastUse;
+  /** Accounts are never deleted, so one that was seen once is there. */
+  readonly #seen = new Set<string>();
+
+  private constructor(store: Store) {
+    this.#store = store;
+    this.#lastUse = new LastUse(store);
+  }
+
+  /**
+   * Opens the file, or makes it, and brings it to today's version.
+   * @throws Fault `folder_newer`, `folder_foreign` or `folder_unusable`.
+   */
+  static async open({ path, now, randomBytes }: AccountsOptions): Promise<Accounts> {
+    return new Accounts({ database: await openDatabase(path), now, randomBytes });
+  }
+
+  /** Finishes what is under way and closes the file. */
+  async close(): Promise<void> {
+    await this.#lastUse.settled();
+    await this.#store.database.destroy();
+  }
+
+  /** Where there is no account at all, makes one with an OPERATOR key; undefined otherwise. The key is known once. */
+  async bootstrap(ask: BootstrapAsk = {}): Promise<BootstrapResult | undefined> {
+    refuseIfAny(bootstrapProblems(ask));
+    return this.#store.database.transaction().execute(async (database) => {
+      const inside = { ...this.#store, database };
+      const any = await database.selectFrom("accounts").select("id").limit(1).executeTakeFirst();
+      if (any) return undefined;
+      const account = ask.accountId ?? FIRST_ACCOUNT;
+      await accounts.insertAccount(inside, { id: account });
+      await accounts.insertUser(inside, account, { id: FIRST_USER, role: "OPERATOR" });
+      const owner = { account, user: FIRST_USER };
+      const { apiKey, key } = await keys.createKey(inside, owner, { role: "OPERATOR" }, ask.key);
+      return { ...owner, keyId: apiKey.keyId, key };
+    });
+  }
+
+  /** Who calls with this key; undefined for no key of ours, a revoked or an expired one. */
+  async authenticate(keyText: string): Promise<Caller | undefined> {
+    const found = await keys.findCaller(this.#store, keyText);
+    if (found) this.#lastUse.note(found.caller, found.lastUsed);
+    return found?.caller;
+  }
+
+  /** Makes the account and its user "admin". The operator's call. */
+  createAccount(ask: NewAccount): Promise<Account> {
+    return accounts.createAccount(this.#store, ask);
+  }
+
+  /** The one account that a caller sees, or, for the operator (undefined), all. */
+  listAccounts(only: string | undefined, ask: PageAsk): Promise<Page<Account>> {
+    return accounts.listAccounts(this.#store, ask, only);
+  }
+
+  findAccount(account: string): Promise<Account | undefined> {
+    return accounts.findAccount(this.#store, account);
+  }
+
+  async getAccount(account: string): Promise<Account> {
+    const found = await this.findAccount(account);
+    if (!found) throw new Fault(problem("not_found", "account", { value: account }));
+    return found;
+  }
+
+  async hasAccount(account: string): Promise<boolean> {
+    if (this.#seen.has(account)) return true;
+    const found = (await this.findAccount(account)) !== undefined;
+    if (found) this.#seen.add(account);
+    return found;
+  }
+
+  async createUser(account: string, ask: NewUser): Promise<User> {
+    return accounts.createUser(await this.#inside(account), account, ask);
+  }
+
+  async listUsers(account: string, ask: PageAsk): Promise<Page<User>> {
+    return accounts.listUsers(await this.#inside(account), account, ask);
+  }
+
+  async getUser(account: string, user: string): Promise<User> {
+    const found = await accounts.findUser(await this.#inside(account), account, user);
+    if (!found) throw new Fault(problem("not_found", "user", { value: user }));
+    return found;
+  }
+
+  /** Whether the caller may give such a key is asked of roles.ts before. */
+  async createKey(account: string, user: string, ask: NewApiKey): Promise<keys.CreatedKey> {
+    return keys.createKey(await this.#inside(account), { account, user }, ask);
+  }
+
+  /** Keys that are not revoked, of one user or (undefined) of all. */
+  async listKeys(account: string, user: string | undefined, ask: PageAsk): Promise<Page<ApiKey>> {
+    return keys.listKeys(await this.#inside(account), { account, user }, ask);
+  }
+
+  /** A key that is not revoked. */
+  async findKey(account: string, keyId: string): Promise<ApiKey | undefined> {
+    return keys.findKey(await this.#inside(account), account, keyId);
+  }
+
+  /** @throws Fault `not_found`, or `last_operator_key` for the one key that can operate the installation. */
+  async revokeKey(account: string, keyId: string): Promise<void> {
+    await keys.revokeKey(await this.#inside(account), account, keyId);
+  }
+
+  /** The facts of keys, revoked ones included, by key id; unknown ids are left out. */
+  keyFacts(account: string, keyIds: readonly string[]): Promise<Map<string, KeyFacts>> {
+    return keys.keyFacts(this.#store, account, keyIds);
+  }
+
+  /** The display name of every key the account ever had, by key id. */
+  keyNames(account: string): Promise<Map<string, string>> {
+    return keys.keyNames(this.#store, account);
+  }
+
+  /** @throws Fault `already_exists`, or `id_retired` for the id of a deleted one. */
+  async createDeployment(account: string, ask: NewDeployment): Promise<Deployment> {
+    return deployments.createDeployment(await this.#inside(account), account, ask);
+  }
+
+  async listDeployments(account: string, ask: PageAsk): Promise<Page<Deployment>> {
+    return deployments.listDeployments(await this.#inside(account), account, ask);
+  }
+
+  async getDeployment(account: string, id: string): Promise<Deployment> {
+    return deployments.getDeployment(await this.#inside(account), account, id);
+  }
+
+  /** Changes what is named, from now on; past usage stays as it was. */
+  async patchDeployment(account: string, id: string, patch: DeploymentPatch): Promise<Deployment> {
+    return deployments.patchDeployment(await this.#inside(account), { account, id }, patch);
+  }
+
+  /** Ends the deployment's usage now. */
+  async deleteDeployment(account: string, id: string): Promise<void> {
+    await deployments.deleteDeployment(await this.#inside(account), account, id);
+  }
+
+  /** Sets the number of replicas from an instant on; an earlier scale of the same instant is replaced. */
+  async scaleDeployment(account: string, id: string, scale: Scale): Promise<Deployment> {
+    return deployments.scaleDeployment(await this.#inside(account), { account, id }, scale);
+  }
+
+  /** The facts of deployments, deleted ones included, by the name that was asked, bare or full. */
+  deploymentFacts(account: string, names: readonly string[]): Promise<Map<string, DeploymentFacts>> {
+    return deployments.deploymentFacts(this.#store, account, names);
+  }
+
+  /** Every deployment the account ever had, with both timelines. */
+  deploymentsForUsage(account: string): Promise<Deployment[]> {
+    return deployments.deploymentsForUsage(this.#store, account);
+  }
+
+  /** @throws Fault `not_found` when there is no such account. */
+  async #inside(account: string): Promise<Store> {
+    if (!(await this.hasAccount(account))) throw new Fault(problem("not_found", "account", { value: account }));
+    return this.#store;
+  }
+}
