@@ -7,7 +7,7 @@ import { Fault, problem, refuseIfAny } from "../domain/fault.ts";
 import type { Instant } from "../domain/time.ts";
 import { findUser } from "./accounts.ts";
 import { keyProblems } from "./checks.ts";
-import { couldBeKey, hashOf, makeKeyId, makeKeyText, prefixOf } from "./key-text.ts";
+import { hashOf, makeKeyId, makeKeyText, prefixOf } from "./key-text.ts";
 import { type Page, type PageAsk, readPage } from "./paging.ts";
 import type { ApiKey, Caller, KeyFacts, NewApiKey } from "./records.ts";
 import { chunks, type Store, type Tables } from "./tables.ts";
@@ -140,22 +140,24 @@ async function hasOtherOperatorKey(store: Store, keyId: string, now: Instant): P
   return other !== undefined;
 }
 
-/** The caller that a key stands for, and when the key was last used; undefined for no key, a revoked or expired one. */
-export async function findCaller(
-  store: Store,
-  keyText: string,
-): Promise<{ caller: Caller; lastUsed: Instant | null } | undefined> {
-  if (!couldBeKey(keyText)) return undefined;
-  const hash = hashOf(keyText);
+/** A key that was found: whom it stands for and until when. */
+export interface FoundKey {
+  readonly caller: Caller;
+  readonly expireTime: Instant | null;
+  readonly lastUsed: Instant | null;
+}
+
+/** The key with this hash, expired or not; undefined when there is none or it is revoked. */
+export async function findByHash(store: Store, hash: string): Promise<FoundKey | undefined> {
   const row = await store.database
     .selectFrom("apiKeys")
-    .select(["account", "user", "keyId", "role", "hash", "expireTime", "lastUsed", "revokedTime"])
+    .select(["account", "user", "keyId", "role", "hash", "expireTime", "lastUsed"])
     .where("hash", "=", hash)
+    .where("revokedTime", "is", null)
     .executeTakeFirst();
   if (!row || !timingSafeEqual(Buffer.from(row.hash), Buffer.from(hash))) return undefined;
-  if (row.revokedTime !== null || (row.expireTime !== null && row.expireTime <= store.now())) return undefined;
-  const { account, user, keyId, role, lastUsed } = row;
-  return { caller: { account, user, keyId, role }, lastUsed };
+  const { account, user, keyId, role, expireTime, lastUsed } = row;
+  return { caller: { account, user, keyId, role }, expireTime, lastUsed };
 }
 
 /** What these keys add to usage, revoked ones included, since usage may come late. Unknown ids are left out. */

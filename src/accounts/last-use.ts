@@ -13,6 +13,8 @@ interface Use {
 
 export class LastUse {
   readonly #store: Store;
+  /** When each key was noted last; no more entries than keys that were used since the start. */
+  readonly #noted = new Map<string, Instant>();
   #waiting = new Map<string, Use>();
   #writing: Promise<void> | undefined;
 
@@ -20,11 +22,14 @@ export class LastUse {
     this.#store = store;
   }
 
-  /** @param lastUsed what is noted already. */
+  /** @param lastUsed what was kept when the key was read. */
   note(caller: Caller, lastUsed: Instant | null): void {
     const time = this.#store.now();
-    if (lastUsed !== null && time - lastUsed < NOTE_AGAIN_AFTER_MS) return;
-    this.#waiting.set(`${caller.account}/${caller.keyId}`, { caller, time });
+    const key = `${caller.account}/${caller.keyId}`;
+    const last = this.#noted.get(key) ?? lastUsed;
+    if (last !== null && time - last < NOTE_AGAIN_AFTER_MS) return;
+    this.#noted.set(key, time);
+    this.#waiting.set(key, { caller, time });
     this.#writing ??= this.#writeAll();
   }
 
@@ -40,7 +45,7 @@ export class LastUse {
       try {
         await this.#write(uses);
       } catch {
-        // A note that was not written is written at the key's next use; no call fails for it.
+        // A note that was lost is made again a minute later; no call fails for it.
       }
     }
     this.#writing = undefined;

@@ -8,7 +8,7 @@ import { isBareId } from "../domain/text.ts";
 import type { Instant } from "../domain/time.ts";
 import * as accounts from "./accounts.ts";
 import * as deployments from "./deployments.ts";
-import { isGivenKey, type RandomBytes } from "./key-text.ts";
+import { couldBeKey, hashOf, isGivenKey, type RandomBytes } from "./key-text.ts";
 import * as keys from "./keys.ts";
 import { LastUse } from "./last-use.ts";
 import type { Page, PageAsk } from "./paging.ts";
@@ -27,6 +27,7 @@ import type {
   Scale,
   User,
 } from "./records.ts";
+import { Remembered } from "./remembered.ts";
 import { openDatabase } from "./sqlite/open.ts";
 import type { Store } from "./tables.ts";
 
@@ -70,8 +71,15 @@ function bootstrapProblems(ask: BootstrapAsk): Problem[] {
   return problems;
 }
 
+/** Keys, and as many deployments, whose facts are kept in memory. */
+const REMEMBERED_MAX = 50_000;
+
+/** One process has the file to itself, so what it read stays true until it writes. */
 export class Accounts {
   readonly #store: Store;
+  readonly #keysByHash = new Remembered<keys.FoundKey>(REMEMBERED_MAX);
+  readonly #keyFacts = new Remembered<KeyFacts>(REMEMBERED_MAX);
+  readonly #deploymentFacts = new Remembered<DeploymentFacts>(REMEMBERED_MAX);
   readonly #lastUse: LastUse;
   /** Accounts are never deleted, so one that was seen once is there. */
   readonly #seen = new Set<string>();
@@ -113,9 +121,17 @@ export class Accounts {
 
   /** Who calls with this key; undefined for no key of ours, a revoked or an expired one. */
   async authenticate(keyText: string): Promise<Caller | undefined> {
-    const found = await keys.findCaller(this.#store, keyText);
-    if (found) this.#lastUse.note(found.caller, found.lastUsed);
-    return found?.caller;
+    if (!couldBeKey(keyText)) return undefined;
+    const hash = hashOf(keyText);
+    const found = (await this.#keysByHash.get([hash], () => this.#readKey(hash))).get(hash);
+    if (!found || (found.expireTime !== null && found.expireTime <= this.#store.now())) return undefined;
+    this.#lastUse.note(found.caller, found.lastUsed);
+    return found.caller;
+  }
+
+  async #readKey(hash: string): Promise<Map<string, keys.FoundKey>> {
+    const found = await keys.findByHash(this.#store, hash);
+    return new Map(found && [[hash, found]]);
   }
 
   /** Makes the account and its user "admin". The operator's call. */
@@ -177,11 +193,12 @@ export class Accounts {
   /** @throws Fault `not_found`, or `last_operator_key` for the one key that can operate the installation. */
   async revokeKey(account: string, keyId: string): Promise<void> {
     await keys.revokeKey(await this.#inside(account), account, keyId);
+    this.#keysByHash.forget();
   }
 
   /** The facts of keys, revoked ones included, by key id; unknown ids are left out. */
   keyFacts(account: string, keyIds: readonly string[]): Promise<Map<string, KeyFacts>> {
-    return keys.keyFacts(this.#store, account, keyIds);
+    return remembered(this.#keyFacts, account, keyIds, (missing) => keys.keyFacts(this.#store, account, missing));
   }
 
   /** The display name of every key the account ever had, by key id. */
@@ -204,7 +221,9 @@ export class Accounts {
 
   /** Changes what is named, from now on; past usage stays as it was. */
   async patchDeployment(account: string, id: string, patch: DeploymentPatch): Promise<Deployment> {
-    return deployments.patchDeployment(await this.#inside(account), { account, id }, patch);
+    const patched = await deployments.patchDeployment(await this.#inside(account), { account, id }, patch);
+    this.#deploymentFacts.forget();
+    return patched;
   }
 
   /** Ends the deployment's usage now. */
@@ -219,7 +238,9 @@ export class Accounts {
 
   /** The facts of deployments, deleted ones included, by the name that was asked, bare or full. */
   deploymentFacts(account: string, names: readonly string[]): Promise<Map<string, DeploymentFacts>> {
-    return deployments.deploymentFacts(this.#store, account, names);
+    return remembered(this.#deploymentFacts, account, names, (missing) =>
+      deployments.deploymentFacts(this.#store, account, missing),
+    );
   }
 
   /** Every deployment the account ever had, with both timelines. */
@@ -232,4 +253,21 @@ export class Accounts {
     if (!(await this.hasAccount(account))) throw new Fault(problem("not_found", "account", { value: account }));
     return this.#store;
   }
+}
+
+/** Looks facts up in a memory that all accounts share, each under its own names. */
+async function remembered<V>(
+  memory: Remembered<V>,
+  account: string,
+  names: readonly string[],
+  read: (missing: readonly string[]) => Promise<ReadonlyMap<string, V>>,
+): Promise<Map<string, V>> {
+  // An account's id has no slash, so no two accounts share a key.
+  const prefix = `${account}/`;
+  const withPrefix = (name: string) => prefix + name;
+  const found = await memory.get(names.map(withPrefix), async (missing) => {
+    const fresh = await read(missing.map((key) => key.slice(prefix.length)));
+    return new Map([...fresh].map(([name, value]) => [withPrefix(name), value]));
+  });
+  return new Map([...found].map(([key, value]) => [key.slice(prefix.length), value]));
 }

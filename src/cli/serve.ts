@@ -1,7 +1,5 @@
 /** `daybook serve`: one process, one folder, until a signal ends it. */
 
-import { DEMO_ACCOUNT, DEMO_KEY } from "../demo/company.ts";
-import { fillDemo } from "../demo/fill.ts";
 import { Fault, problem } from "../domain/fault.ts";
 import { DAY_MS, formatInstant } from "../domain/time.ts";
 import { buildServer } from "../http/server.ts";
@@ -55,10 +53,11 @@ interface FirstKey {
 
 /** On an empty folder: the first account and key, and the demo's usage when it is asked for. */
 async function firstKey(service: Service, options: ServeOptions): Promise<FirstKey> {
-  const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? (options.demo ? DEMO_ACCOUNT : undefined);
-  const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? (options.demo ? DEMO_KEY : undefined);
+  const demo = options.demo ? await import("../demo/fill.ts") : undefined;
+  const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? demo?.DEMO_ACCOUNT;
+  const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? demo?.DEMO_KEY;
   const made = await service.accounts.bootstrap({ ...(account && { account }), ...(key && { key }) });
-  if (made && options.demo) await fillDemo(service, made.account);
+  if (made) await demo?.fillDemo(service, made.account);
   if (made) return made;
   // A later start of a demo folder: its key is the same as ever.
   const known = key === undefined ? undefined : await service.accounts.authenticate(key);

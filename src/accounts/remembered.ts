@@ -1,0 +1,43 @@
+/**
+ * Values read once and kept until something is written. Nothing stale is given: whoever writes calls {@link forget}
+ * when the write is done, before it is answered, and a read that began before that is not kept. This holds while one
+ * process has the store to itself, as it has the data folder.
+ */
+export class Remembered<V> {
+  readonly #entriesMax: number;
+  readonly #values = new Map<string, V>();
+  #writes = 0;
+
+  constructor(entriesMax: number) {
+    this.#entriesMax = entriesMax;
+  }
+
+  /** The values of these keys; those not known are read together. */
+  async get(
+    keys: readonly string[],
+    read: (missing: readonly string[]) => Promise<ReadonlyMap<string, V>>,
+  ): Promise<Map<string, V>> {
+    const found = new Map<string, V>();
+    const missing: string[] = [];
+    for (const key of keys) {
+      const value = this.#values.get(key);
+      if (value === undefined) missing.push(key);
+      else found.set(key, value);
+    }
+    if (missing.length === 0) return found;
+    const writes = this.#writes;
+    const fresh = await read(missing);
+    const keep = writes === this.#writes;
+    if (keep && this.#values.size + fresh.size > this.#entriesMax) this.#values.clear();
+    for (const [key, value] of fresh) {
+      found.set(key, value);
+      if (keep) this.#values.set(key, value);
+    }
+    return found;
+  }
+
+  forget(): void {
+    this.#writes += 1;
+    this.#values.clear();
+  }
+}
