@@ -13,7 +13,8 @@ const KEY_LETTERS = 32;
 const KEY_ID_LETTERS = 16;
 const PREFIX_CHARACTERS = 8;
 const KEY_CHARACTERS_MAX = 256;
-const GIVEN_KEY = /^fw_[A-Za-z0-9_-]{16,200}$/;
+/** Visible ASCII, long enough that the shown prefix is not most of it. */
+const GIVEN_KEY = /^[\x21-\x7e]{12,200}$/;
 
 function randomLetters(count: number, randomBytes: RandomBytes): string {
   let text = "";

@@ -56,7 +56,7 @@ test("the first start makes one account with one operator key, and only the firs
 test("account and key can be named beforehand; bad ones are refused together, the key unseen", async (t) => {
   const { accounts } = await open(t);
   const bad = accounts.bootstrap({ accountId: "No", key: "secret" });
-  assert.deepEqual(await problemsOf(bad), ["bad_id bootstrap account", "wrong_type bootstrap key"]);
+  assert.deepEqual(await problemsOf(bad), ["bad_id DAYBOOK_BOOTSTRAP_ACCOUNT", "wrong_type DAYBOOK_BOOTSTRAP_KEY"]);
   await bad.catch((error: Fault) => assert.doesNotMatch(JSON.stringify(error.problems), /secret/));
   assert.equal((await accounts.bootstrap({ accountId: "acme", key: OWNER_KEY }))?.key, OWNER_KEY);
   assert.equal((await accounts.authenticate(OWNER_KEY))?.account, "acme");

@@ -61,12 +61,12 @@ const FIRST_USER = "owner";
 function bootstrapProblems(ask: BootstrapAsk): Problem[] {
   const problems: Problem[] = [];
   if (ask.accountId !== undefined && !isBareId(ask.accountId)) {
-    problems.push(problem("bad_id", "bootstrap account", { value: ask.accountId }));
+    problems.push(problem("bad_id", "DAYBOOK_BOOTSTRAP_ACCOUNT", { value: ask.accountId }));
   }
   if (ask.key !== undefined && !isGivenKey(ask.key)) {
-    const allowed = "fw_ and 16 to 200 letters, digits, _ or -";
+    const allowed = "12 to 200 visible ASCII characters without spaces, such as fw_ and 32 random letters";
     // The key is a secret and would end in a log, so the sentence shows its length only.
-    problems.push(problem("wrong_type", "bootstrap key", { value: `${ask.key.length} characters`, allowed }));
+    problems.push(problem("wrong_type", "DAYBOOK_BOOTSTRAP_KEY", { value: `${ask.key.length} characters`, allowed }));
   }
   return problems;
 }
@@ -192,8 +192,11 @@ export class Accounts {
 
   /** @throws Fault `not_found`, or `last_operator_key` for the one key that can operate the installation. */
   async revokeKey(account: string, keyId: string): Promise<void> {
-    await keys.revokeKey(await this.#inside(account), account, keyId);
-    this.#keysByHash.forget();
+    try {
+      await keys.revokeKey(await this.#inside(account), account, keyId);
+    } finally {
+      this.#keysByHash.forget();
+    }
   }
 
   /** The facts of keys, revoked ones included, by key id; unknown ids are left out. */
@@ -221,9 +224,11 @@ export class Accounts {
 
   /** Changes what is named, from now on; past usage stays as it was. */
   async patchDeployment(account: string, id: string, patch: DeploymentPatch): Promise<Deployment> {
-    const patched = await deployments.patchDeployment(await this.#inside(account), { account, id }, patch);
-    this.#deploymentFacts.forget();
-    return patched;
+    try {
+      return await deployments.patchDeployment(await this.#inside(account), { account, id }, patch);
+    } finally {
+      this.#deploymentFacts.forget();
+    }
   }
 
   /** Ends the deployment's usage now. */

@@ -56,7 +56,7 @@ async function firstKey(service: Service, options: ServeOptions): Promise<FirstK
   const demo = options.demo ? await import("../demo/fill.ts") : undefined;
   const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? demo?.DEMO_ACCOUNT;
   const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? demo?.DEMO_KEY;
-  const made = await service.accounts.bootstrap({ ...(account && { account }), ...(key && { key }) });
+  const made = await service.accounts.bootstrap({ ...(account && { accountId: account }), ...(key && { key }) });
   if (made) await demo?.fillDemo(service, made.account);
   if (made) return made;
   // A later start of a demo folder: its key is the same as ever.

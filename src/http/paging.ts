@@ -3,11 +3,11 @@
 import type { Page, PageAsk } from "../accounts/paging.ts";
 import { Fault, problem } from "../domain/fault.ts";
 
-export const PAGE_SIZE_DEFAULT = 50;
-export const PAGE_SIZE_MAX = 200;
+const PAGE_SIZE_DEFAULT = 50;
+const PAGE_SIZE_MAX = 200;
 
 /** The query parameters of a list, for its schema. */
-export const pageQueryProperties = {
+const pageQueryProperties = {
   pageSize: {
     type: "string",
     description: `A whole number; ${PAGE_SIZE_DEFAULT} by default, more than ${PAGE_SIZE_MAX} counts as ${PAGE_SIZE_MAX}`,
