@@ -15,7 +15,8 @@ import type { Rejected } from "./ingest/decode.ts";
 import { Decoder } from "./ingest/decoder.ts";
 import type { Ledger, VoidOutcome } from "./ledger/ledger.ts";
 import { SqliteLedger } from "./ledger/sqlite/ledger.ts";
-import { loadPriceBook, type PriceBook } from "./rating/book.ts";
+import { loadPriceBook } from "./rating/book.ts";
+import type { PriceBook } from "./rating/price.ts";
 import { billingUsage, type ReportSources, type UsageReport } from "./report/billing-usage.ts";
 import { type FilterOptions, filterOptions } from "./report/filter-options.ts";
 

@@ -7,47 +7,21 @@ import { attoPerUnit, type Decimal } from "../domain/money.ts";
 import type { Instant } from "../domain/time.ts";
 import { ACCELERATOR_TYPES, SERVICE_TIERS, USAGE_TYPE_NAMES, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
 import { type BookReader, type Place, readBook } from "./book-reader.ts";
+import { dispute, kindPrices, MATCH_ORDER, specificity } from "./match.ts";
 import {
   ARCHITECTURES,
   type Architecture,
-  dispute,
+  type Component,
   KIND_NAMES,
   KINDS,
   type Kind,
-  kindPrices,
-  MATCH_ORDER,
   type Match,
   type ModelSize,
+  type PriceBook,
+  type PriceEntry,
   type SizeRange,
-  specificity,
-} from "./match.ts";
-import type { Component, UnitPrices } from "./rate.ts";
-
-/** One line of a price list. */
-export interface PriceEntry {
-  /** The line of the book's text that the entry begins on. */
-  readonly line: number;
-  readonly kind: Kind;
-  readonly match: Match;
-  readonly effectiveFrom: Instant;
-  /** Exclusive; undefined while no end is known. */
-  readonly effectiveTo: Instant | undefined;
-  /** Where the price was published. */
-  readonly source: string;
-  readonly prices: UnitPrices;
-  /** The prices under the book's batch or placement multiplier; undefined when the book states none. */
-  readonly multiplied: UnitPrices | undefined;
-}
-
-export interface PriceBook {
-  readonly name: string;
-  readonly currency: "USD";
-  readonly entries: readonly PriceEntry[];
-  /** Parameter counts by model id. */
-  readonly models: ReadonlyMap<string, ModelSize>;
-  /** Every instant at which some entry starts or ends, ascending and distinct. */
-  readonly edges: readonly Instant[];
-}
+  type UnitPrices,
+} from "./price.ts";
 
 /** Entries of one book: all are compared with their like, and each report may meet each of their dates. */
 const ENTRIES_MAX = 10_000;

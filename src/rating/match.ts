@@ -1,76 +1,17 @@
 /** Which usage an entry of a price book is for, which of two entries wins, and when two of them would dispute it. */
 
 import { type Meter, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
-import type { PriceEntry } from "./book.ts";
-import type { Component, RateAttributes, RateField } from "./rate.ts";
-
-/** What an entry prices: one kind an entry, named by its field in the book. */
-export const KINDS = {
-  perMillionTokens: {
-    meters: ["promptTokens", "completionTokens"],
-    components: ["uncachedPromptTokens", "cachedPromptTokens", "completionTokens"],
-    per: 1_000_000n,
-    batched: true,
-    placed: false,
-  },
-  perAudioMinute: {
-    meters: ["audioInputMs"],
-    components: ["audioInputMs"],
-    per: 60_000n,
-    batched: false,
-    placed: false,
-  },
-  perImage: { meters: ["imageCount"], components: ["imageCount"], per: 1n, batched: false, placed: false },
-  perAcceleratorHour: {
-    meters: ["acceleratorMs"],
-    components: ["acceleratorMs"],
-    per: 3_600_000n,
-    batched: false,
-    placed: true,
-  },
-  perMillionTrainingTokens: {
-    meters: ["tokens"],
-    components: ["tokens"],
-    per: 1_000_000n,
-    batched: false,
-    placed: false,
-  },
-} as const satisfies Record<string, KindRule>;
-export type Kind = keyof typeof KINDS;
-export const KIND_NAMES = Object.keys(KINDS) as readonly Kind[];
-
-interface KindRule {
-  /** The meters of usage that the kind prices; a usage type without any of them is never priced by it. */
-  readonly meters: readonly Meter[];
-  readonly components: readonly Component[];
-  /** Units (tokens, milliseconds, images) that the stated price is for. */
-  readonly per: bigint;
-  /** True when the book's batch multiplier bears on it. */
-  readonly batched: boolean;
-  /** True when the book's multiplier for restricted placements bears on it. */
-  readonly placed: boolean;
-}
-
-export const ARCHITECTURES = ["dense", "moe"] as const;
-export type Architecture = (typeof ARCHITECTURES)[number];
-
-/** How large a model is, in whole parameters. */
-export interface ModelSize {
-  readonly parameters: bigint;
-  readonly architecture: Architecture;
-}
-
-/** `start <= parameters < end`; without an end all larger ones. */
-export interface SizeRange {
-  readonly start: bigint;
-  readonly end: bigint | undefined;
-}
-
-/** What an entry asks of usage. A field lists the values it takes; a field that is left out is not asked for. */
-export type Match = Readonly<
-  Partial<Record<RateField, readonly string[]>> & { parameters?: SizeRange; architecture?: readonly string[] }
->;
-export type MatchField = keyof Match;
+import {
+  KINDS,
+  type Kind,
+  type Match,
+  type MatchField,
+  type ModelSize,
+  type PriceEntry,
+  type RateAttributes,
+  type RateField,
+  type SizeRange,
+} from "./price.ts";
 
 /** The fields by weight: an entry that states an earlier one beats all that do not, whatever else they state. */
 export const MATCH_ORDER = [

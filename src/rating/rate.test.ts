@@ -6,7 +6,8 @@ import { ATTO_PER_USD, moneyOfAtto } from "../domain/money.ts";
 import { HOUR_MS } from "../domain/time.ts";
 import { METERS, type Meter } from "../domain/usage.ts";
 import { loadPriceBook } from "./book.ts";
-import { COMPONENTS, priceEdges, RATE_FIELDS, type RateAttributes, rate, type UnitPrices, unitPrices } from "./rate.ts";
+import { COMPONENTS, RATE_FIELDS, type RateAttributes, type UnitPrices } from "./price.ts";
+import { priceEdges, rate, unitPrices } from "./rate.ts";
 
 const DEFAULT = loadPriceBook("default", readFileSync(new URL("../../prices/default.yaml", import.meta.url), "utf8"));
 

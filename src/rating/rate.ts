@@ -4,38 +4,18 @@
  */
 
 import type { Instant, TimeRange } from "../domain/time.ts";
-import { METERS, type Meter, type SeriesField, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
-import type { PriceBook, PriceEntry } from "./book.ts";
-import { isRestricted, KINDS, type Kind, matches, sizedModel, specificity } from "./match.ts";
-
-/** The fields of a series that a price may depend on. */
-export const RATE_FIELDS = [
-  "usageType",
-  "model",
-  "serviceTier",
-  "batch",
-  "acceleratorType",
-  "placement",
-  "jobType",
-  "baseModel",
-] as const satisfies readonly SeriesField[];
-export type RateField = (typeof RATE_FIELDS)[number];
-export type RateAttributes = Readonly<Record<RateField, string>>;
-
-/** What is priced. All are meters as stored, but for the prompt, which is split into cached and uncached tokens. */
-export const COMPONENTS = [
-  "uncachedPromptTokens",
-  "cachedPromptTokens",
-  "completionTokens",
-  "audioInputMs",
-  "imageCount",
-  "acceleratorMs",
-  "tokens",
-] as const;
-export type Component = (typeof COMPONENTS)[number];
-
-/** Attodollars for one token, one millisecond or one image. A component without a price is left out. */
-export type UnitPrices = Readonly<Partial<Record<Component, bigint>>>;
+import { METERS, type Meter, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
+import { isRestricted, matches, sizedModel, specificity } from "./match.ts";
+import {
+  COMPONENTS,
+  type Component,
+  KINDS,
+  type Kind,
+  type PriceBook,
+  type PriceEntry,
+  type RateAttributes,
+  type UnitPrices,
+} from "./price.ts";
 
 /** The exact cost of quantities, and what of them has no price. */
 export interface Rated {

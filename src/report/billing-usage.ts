@@ -7,8 +7,8 @@ import type { Instant } from "../domain/time.ts";
 import { METERS, type Meter, type SeriesField, type Stream, type UsageType } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { Ledger, SumRow } from "../ledger/ledger.ts";
-import type { PriceBook } from "../rating/book.ts";
-import { type Component, priceEdges, RATE_FIELDS, type RateAttributes, rate, unitPrices } from "../rating/rate.ts";
+import { type Component, type PriceBook, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
+import { priceEdges, rate, unitPrices } from "../rating/rate.ts";
 import { deploymentRows } from "./deployment-rows.ts";
 import { type Bucket, planUsage, type StreamPlan, type UsagePlan } from "./usage-plan.ts";
 

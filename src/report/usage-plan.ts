@@ -5,7 +5,7 @@ import { dayEdges, hourEdges, type Instant, type TimeRange } from "../domain/tim
 import { type SeriesField, type Stream, usageTypesOf } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { SumQuestion } from "../ledger/ledger.ts";
-import { RATE_FIELDS } from "../rating/rate.ts";
+import { RATE_FIELDS } from "../rating/price.ts";
 
 /** A local day or hour: where it truly begins and ends. */
 export type Bucket = TimeRange;
