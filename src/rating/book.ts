@@ -4,7 +4,6 @@
  */
 
 import { attoPerUnit, type Decimal } from "../domain/money.ts";
-import type { Instant } from "../domain/time.ts";
 import { ACCELERATOR_TYPES, SERVICE_TIERS, USAGE_TYPE_NAMES, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
 import { type BookReader, type Place, readBook } from "./book-reader.ts";
 import { dispute, kindPrices, MATCH_ORDER, specificity } from "./match.ts";
