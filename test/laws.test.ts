@@ -210,19 +210,20 @@ function plainReport(events: readonly PlainEvent[], story: Story, query: UsageQu
 }
 
 function reportLines(report: UsageReport, story: Story): string[] {
-  return STREAMS.flatMap((stream) => report.rows[stream])
-    .map((row) => {
-      const key = JSON.stringify([row.stream, rowBucket(row, story.zone, story.hourly), row.usageType, row.group]);
-      return `${key} ${METERS.map((meter) => row.quantities[meter])} ${row.atto} ${[...row.unpriced].sort()}`;
-    })
-    .sort();
+  return STREAMS.flatMap((stream) =>
+    report.rows[stream].map((row) => {
+      const { usageType, values } = row.group;
+      const key = JSON.stringify([stream, rowBucket(row, story.zone, story.hourly), usageType, values]);
+      return `${key} ${row.quantities} ${row.atto} ${[...row.unpriced].sort()}`;
+    }),
+  ).sort();
 }
 
 function totals(report: UsageReport): string {
   const sums = new Map<string, bigint>();
   const add = (name: string, amount: bigint): void => void sums.set(name, (sums.get(name) ?? 0n) + amount);
   for (const row of STREAMS.flatMap((stream) => report.rows[stream])) {
-    for (const meter of METERS) add(`${row.usageType} ${meter}`, row.quantities[meter]);
+    for (const [at, meter] of METERS.entries()) add(`${row.group.usageType} ${meter}`, row.quantities[at]!);
     add("atto", row.atto);
     for (const [component, amount] of row.unpriced) add(`unpriced ${component}`, amount);
   }

@@ -7,14 +7,14 @@ export const DEMO_ACCOUNT = "acme";
 /** Known to everyone who reads this. */
 export const DEMO_KEY = "fw_demo_known_to_everyone_not_a_secret";
 
-export interface DemoUser {
+interface DemoUser {
   readonly id: string;
   readonly displayName: string;
   readonly email: string;
   readonly role: "ADMIN" | "USER";
 }
 
-export interface DemoKey {
+interface DemoKey {
   /** The display name, the only one of its account. */
   readonly name: string;
   readonly user: string;
@@ -33,7 +33,7 @@ export interface DemoDeployment {
   readonly rota: { readonly fromHour: number; readonly toHour: number; readonly peak: number; readonly idle: number };
 }
 
-/** When calls come: the hour of UTC of the daily peak, how deep the nights are (0 to 1), and what is left at weekends. */
+/** When calls come: the hour (UTC) of the daily peak, how deep the nights are (0 to 1), what is left at weekends. */
 export interface Rhythm {
   readonly peakHour: number;
   readonly depth: number;

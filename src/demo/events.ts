@@ -1,6 +1,7 @@
 /**
  * What the made-up company used, day by day. A UTC day's events depend on that day and on nothing else, so they are the
- * same whenever the demo is filled, and filling it again changes nothing. Pure: the clock is passed in, the dice are seeded.
+ * same whenever the demo is filled, and filling it again changes nothing. Pure: the clock is passed in and the dice are
+ * seeded.
  */
 
 import { DAY_MS, HOUR_MS, type Instant, SLOT_MS } from "../domain/time.ts";

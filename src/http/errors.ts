@@ -45,7 +45,7 @@ function faultOf(error: FastifyError, request: FastifyRequest): Fault {
   }
   switch (error.code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new Fault(problem("body_too_large", "body", { max: BODY_BYTES_MAX }));
+      return new Fault(problem("body_too_large", "body", { max: request.routeOptions.bodyLimit ?? BODY_BYTES_MAX }));
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new Fault(
         problem("bad_content_type", "Content-Type", {

@@ -5,11 +5,13 @@ import { Fault, problem } from "../domain/fault.ts";
 /** Name to value; a repeated name to all of its values. Any name is plain text, `__proto__` too. */
 export type Query = Record<string, string | string[]>;
 
-/** Reads a query string (Node bounds its length); names become camelCase, those with brackets stay as they are. */
+const SNAKE_CASE = /^[a-z]+(?:_[a-z]+)+$/;
+
+/** Reads a query string (Node bounds its length); names in snake_case become camelCase, all others stay as they are. */
 export function parseQuery(text: string): Query {
   const query = new Map<string, string | string[]>();
   for (const [sent, value] of new URLSearchParams(text)) {
-    const name = sent.includes("[") ? sent : sent.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const name = SNAKE_CASE.test(sent) ? sent.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : sent;
     const known = query.get(name);
     query.set(name, known === undefined ? value : [known, value].flat());
   }
@@ -31,7 +33,8 @@ export function gatherFilters(query: Query): Record<string, unknown> {
       filter.set(dimension, condition);
     }
   }
-  if (filter.size > 0) plain.set("filter", Object.fromEntries(filter));
+  // A bare `filter` beside them stays, to be refused.
+  if (filter.size > 0 && !plain.has("filter")) plain.set("filter", Object.fromEntries(filter));
   return Object.fromEntries(plain);
 }
 

@@ -63,6 +63,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   count(app, metrics);
   await describeApi(app);
   await app.register(async (scope) => {
+    // Bodies are JSON; Fastify would read text/plain too.
+    scope.removeContentTypeParser("text/plain");
     const context = { accounts: service.accounts, now: service.now };
     operationRoutes(scope, metrics);
     accountRoutes(scope, context);

@@ -1,152 +1,130 @@
-/** billingUsage on the wire: JSON exactly as the contract's section 2 says. */
+/**
+ * billingUsage on the wire: JSON exactly as the contract's section 2 says. Rows are written as text, since an answer has
+ * thousands of them: what is of the group or the bucket is quoted once, and the rest is digits.
+ */
 
-import { divideHalfEven, type Money, moneyOfAtto, nanosOfAtto } from "../domain/money.ts";
+import { divideHalfEven, moneyOfAtto, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
-import type { UsageReport, UsageRow } from "../report/billing-usage.ts";
-
-/** A number of the wire that may be larger or finer than a double: its digits, exactly. */
-export type ExactNumber = ReturnType<typeof JSON.rawJSON>;
-
-declare global {
-  interface JSON {
-    rawJSON(text: string): { readonly rawJSON: string };
-  }
-}
-
-/** Milliseconds as seconds, in a number with up to three decimals. */
-export function secondsNumber(ms: bigint): ExactNumber {
-  return JSON.rawJSON(secondsText(ms));
-}
+import { METERS, type Meter } from "../domain/usage.ts";
+import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
 
 /** Milliseconds as seconds, exactly, without needless zeros: 1500n is "1.5". */
-export function secondsText(ms: bigint): string {
+function secondsText(ms: bigint): string {
+  if (ms === 0n) return "0";
   const fraction = (ms % 1000n).toString().padStart(3, "0").replace(/0+$/, "");
   return fraction === "" ? `${ms / 1000n}` : `${ms / 1000n}.${fraction}`;
 }
 
 /** Milliseconds as a whole number of seconds, rounded half-even. */
-function wholeSeconds(ms: bigint): string {
-  return divideHalfEven(ms, 1000n).toString();
+function wholeSeconds(ms: bigint): bigint {
+  return ms === 0n ? 0n : divideHalfEven(ms, 1000n);
 }
 
-interface UnpricedQuantity {
-  readonly quantity: string;
-  readonly amount: string;
-}
+const METER_AT = Object.fromEntries(METERS.map((meter, at) => [meter, at])) as Readonly<Record<Meter, number>>;
 
-/** What every row begins and ends with. */
-interface CommonRow {
-  readonly startTime: string;
-  readonly endTime: string;
-  readonly usageType: string;
-  readonly costNanoUsd: ExactNumber;
-  readonly cost: Money;
-  readonly unpricedQuantities: readonly UnpricedQuantity[];
-  readonly group: Readonly<Record<string, string>>;
-}
+/** Fields of a row between its times and its money, as JSON text. */
+type Fields = (row: UsageRow) => string;
 
-/** The report as the JSON text of the response. */
+/** The report as the JSON text of the response. Numbers are exact: they may have more digits than a double holds. */
 export function usageJson(report: UsageReport): string {
-  const edges = new Map<number, string>();
-  const time = (instant: number): string => {
-    const known = edges.get(instant);
-    if (known) return known;
-    const text = formatInZone(instant, report.question.timezone);
-    edges.set(instant, text);
-    return text;
-  };
-  return JSON.stringify({
-    serverlessCosts: report.rows.SERVERLESS.map((row) => serverlessRow(row, commonRow(row, time))),
-    dedicatedCosts: report.rows.DEDICATED_DEPLOYMENT.map((row) => dedicatedRow(row, commonRow(row, time))),
-    trainingCosts: report.rows.TRAINING.map((row) => trainingRow(row, commonRow(row, time))),
-  });
+  const { timezone } = report.question;
+  const { SERVERLESS, DEDICATED_DEPLOYMENT, TRAINING } = report.rows;
+  return (
+    `{"serverlessCosts":${rowsJson(SERVERLESS, timezone, serverlessFields)},` +
+    `"dedicatedCosts":${rowsJson(DEDICATED_DEPLOYMENT, timezone, dedicatedFields)},` +
+    `"trainingCosts":${rowsJson(TRAINING, timezone, trainingFields)}}`
+  );
 }
 
-function commonRow(row: UsageRow, time: (instant: number) => string): CommonRow {
-  return {
-    startTime: time(row.bucket.start),
-    endTime: time(row.bucket.end),
-    usageType: row.usageType,
-    costNanoUsd: JSON.rawJSON(nanosOfAtto(row.atto).toString()),
-    cost: moneyOfAtto(row.atto),
-    unpricedQuantities: unpricedQuantities(row),
-    group: Object.fromEntries(row.group),
-  };
+function rowsJson(rows: readonly UsageRow[], timezone: string, fieldsOf: (group: RowGroup) => Fields): string {
+  const groups = new Map<RowGroup, { readonly fields: Fields; readonly json: string }>();
+  const texts: string[] = [];
+  let bucket: UsageRow["bucket"] | undefined;
+  let times = "";
+  for (const row of rows) {
+    if (row.bucket !== bucket) {
+      bucket = row.bucket;
+      const [start, end] = [formatInZone(bucket.start, timezone), formatInZone(bucket.end, timezone)];
+      times = `"startTime":"${start}","endTime":"${end}"`;
+    }
+    let group = groups.get(row.group);
+    if (!group) {
+      group = { fields: fieldsOf(row.group), json: JSON.stringify(Object.fromEntries(row.group.values)) };
+      groups.set(row.group, group);
+    }
+    const { units, nanos } = moneyOfAtto(row.atto);
+    texts.push(
+      `{${times},${group.fields(row)},"usageType":"${row.group.usageType}","costNanoUsd":${nanosOfAtto(row.atto)},` +
+        `"cost":{"currencyCode":"USD","units":"${units}","nanos":${nanos}},` +
+        `"unpricedQuantities":${unpricedJson(row)},"group":${group.json}}`,
+    );
+  }
+  return `[${texts.join(",")}]`;
 }
 
 /** Each component that no price covers: tokens and images as whole numbers, time in seconds. */
-function unpricedQuantities(row: UsageRow): UnpricedQuantity[] {
-  return [...row.unpriced].map(([component, quantity]) => {
+function unpricedJson(row: UsageRow): string {
+  if (row.unpriced.size === 0) return "[]";
+  const list = [...row.unpriced].map(([component, quantity]) => {
     if (component === "audioInputMs") return { quantity: "audioInputSeconds", amount: secondsText(quantity) };
     if (component === "acceleratorMs") return { quantity: "acceleratorSeconds", amount: secondsText(quantity) };
     return { quantity: component, amount: quantity.toString() };
   });
+  return JSON.stringify(list);
 }
 
-/** The value of a dimension when the row is grouped by it, "" otherwise. */
-function grouped(row: UsageRow, dimension: string): string {
-  return row.group.find(([name]) => name === dimension)?.[1] ?? "";
+/** The value of a dimension when the group has it, "" otherwise. */
+function grouped(group: RowGroup, dimension: string): string {
+  return group.values.find(([name]) => name === dimension)?.[1] ?? "";
 }
 
-function isGrouped(row: UsageRow, dimension: string): boolean {
-  return row.group.some(([name]) => name === dimension);
+function isGrouped(group: RowGroup, dimension: string): boolean {
+  return group.values.some(([name]) => name === dimension);
 }
 
-function serverlessRow(row: UsageRow, common: CommonRow) {
-  const { promptTokens, cachedPromptTokens, completionTokens, audioInputMs, imageCount } = row.quantities;
-  const { startTime, endTime, usageType, ...rest } = common;
-  return {
-    startTime,
-    endTime,
-    modelName: grouped(row, "model_name"),
-    promptTokens: promptTokens.toString(),
-    cachedPromptTokens: cachedPromptTokens.toString(),
-    uncachedPromptTokens: (promptTokens - cachedPromptTokens).toString(),
-    completionTokens: completionTokens.toString(),
-    audioInputSeconds: secondsNumber(audioInputMs),
-    imageCount: imageCount.toString(),
-    usageType,
-    apiKeyId: grouped(row, "api_key_id"),
-    ...rest,
+function serverlessFields(group: RowGroup): Fields {
+  const modelName = JSON.stringify(grouped(group, "model_name"));
+  const apiKeyId = JSON.stringify(grouped(group, "api_key_id"));
+  return ({ quantities }) => {
+    const prompt = quantities[METER_AT.promptTokens]!;
+    const cached = quantities[METER_AT.cachedPromptTokens]!;
+    return (
+      `"modelName":${modelName},"promptTokens":"${prompt}","cachedPromptTokens":"${cached}",` +
+      `"uncachedPromptTokens":"${prompt - cached}","completionTokens":"${quantities[METER_AT.completionTokens]}",` +
+      `"audioInputSeconds":${secondsText(quantities[METER_AT.audioInputMs]!)},` +
+      `"imageCount":"${quantities[METER_AT.imageCount]}","apiKeyId":${apiKeyId}`
+    );
   };
 }
 
-function dedicatedRow(row: UsageRow, common: CommonRow) {
-  const { startTime, endTime, usageType, ...rest } = common;
-  const byDeployment = isGrouped(row, "deployment_name");
-  return {
-    startTime,
-    endTime,
-    deploymentId: grouped(row, "deployment_name").split("/").at(-1)!,
-    acceleratorType: grouped(row, "accelerator_type"),
-    acceleratorSeconds: wholeSeconds(row.quantities.acceleratorMs),
-    baseModel: byDeployment ? row.shared("baseModel") : "",
-    usageType,
-    placement: byDeployment ? row.shared("placement") : "",
-    ...rest,
-  };
+function dedicatedFields(group: RowGroup): Fields {
+  const deploymentId = JSON.stringify(grouped(group, "deployment_name").split("/").at(-1));
+  const acceleratorType = JSON.stringify(grouped(group, "accelerator_type"));
+  // What is true of a deployment is told only where the grouping fixes the deployment.
+  const fixed = isGrouped(group, "deployment_name");
+  return (row) =>
+    `"deploymentId":${deploymentId},"acceleratorType":${acceleratorType},` +
+    `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}",` +
+    `"baseModel":${JSON.stringify(fixed ? row.shared("baseModel") : "")},` +
+    `"placement":${JSON.stringify(fixed ? row.shared("placement") : "")}`;
 }
 
-function trainingRow(row: UsageRow, common: CommonRow) {
-  const { startTime, endTime, usageType, ...rest } = common;
-  const byJob = isGrouped(row, "job_id");
-  const annotations: Record<string, string> = {};
-  for (const tag of ["team", "project", "environment"] as const) {
-    const value = byJob ? row.shared(tag) : grouped(row, `annotations.${tag}`);
-    if (value !== "") annotations[tag] = value;
-  }
-  return {
-    startTime,
-    endTime,
-    jobId: grouped(row, "job_id"),
-    jobType: grouped(row, "job_type"),
-    usageType,
-    tokens: row.quantities.tokens.toString(),
-    acceleratorType: grouped(row, "accelerator_type"),
-    acceleratorSeconds: wholeSeconds(row.quantities.acceleratorMs),
-    baseModel: grouped(row, "base_model"),
-    trainingSessionId: byJob ? row.shared("trainingSessionId") : "",
-    annotations,
-    ...rest,
+function trainingFields(group: RowGroup): Fields {
+  const [jobId, jobType, acceleratorType, baseModel] = ["job_id", "job_type", "accelerator_type", "base_model"].map(
+    (dimension) => JSON.stringify(grouped(group, dimension)),
+  );
+  const fixed = isGrouped(group, "job_id");
+  return (row) => {
+    const tags = (["team", "project", "environment"] as const).map(
+      (tag) => [tag, fixed ? row.shared(tag) : grouped(group, `annotations.${tag}`)] as const,
+    );
+    const annotations = Object.fromEntries(tags.filter(([, value]) => value !== ""));
+    return (
+      `"jobId":${jobId},"jobType":${jobType},"tokens":"${row.quantities[METER_AT.tokens]}",` +
+      `"acceleratorType":${acceleratorType},` +
+      `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}","baseModel":${baseModel},` +
+      `"trainingSessionId":${JSON.stringify(fixed ? row.shared("trainingSessionId") : "")},` +
+      `"annotations":${JSON.stringify(annotations)}`
+    );
   };
 }

@@ -2,7 +2,6 @@
 
 import { formatInstant } from "../domain/time.ts";
 import { FIELD_AT, type KeptEvent, METER_WIRE_FIELD, METERS, SERIES_FIELDS } from "../domain/usage.ts";
-import { secondsNumber } from "./billing-usage.ts";
 
 const TAGS = ["team", "project", "environment"] as const;
 
@@ -16,7 +15,8 @@ export function eventJson(event: KeptEvent): string {
   for (const [at, meter] of METERS.entries()) {
     const quantity = event.quantities[at]!;
     const inSeconds = METER_WIRE_FIELD[meter].endsWith("Seconds");
-    if (quantity !== 0) wire[METER_WIRE_FIELD[meter]] = inSeconds ? secondsNumber(BigInt(quantity)) : quantity;
+    if (quantity !== 0)
+      wire[METER_WIRE_FIELD[meter]] = inSeconds ? quantity / 1000 : quantity;
   }
   const annotations = TAGS.filter((tag) => event.sent[FIELD_AT[tag]] !== "");
   if (annotations.length > 0) {

@@ -4,7 +4,7 @@ import type { Accounts } from "../accounts/store.ts";
 import type { Dimension } from "../domain/dimension.ts";
 import { DIMENSION_FIELD } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
-import { METERS, type Meter, type SeriesField, type Stream, type UsageType } from "../domain/usage.ts";
+import type { SeriesField, Stream, UsageType } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { Ledger, SumRow } from "../ledger/ledger.ts";
 import { type Component, type PriceBook, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
@@ -19,15 +19,20 @@ export interface ReportSources {
   readonly book: PriceBook;
 }
 
-/** One row: the usage of one bucket, usage type and group. Quantities and money are exact. */
-export interface UsageRow {
-  readonly stream: Stream;
-  readonly bucket: Bucket;
+/** What a row is about: the same object for the rows of all buckets. */
+export interface RowGroup {
   readonly usageType: UsageType;
   /** Dimension and value, in the order of the grouping. */
-  readonly group: readonly (readonly [dimension: Dimension, value: string])[];
+  readonly values: readonly (readonly [dimension: Dimension, value: string])[];
+}
+
+/** One row: the usage of one bucket, usage type and group. Quantities and money are exact. */
+export interface UsageRow {
+  readonly bucket: Bucket;
+  readonly group: RowGroup;
   readonly events: bigint;
-  readonly quantities: Readonly<Record<Meter, bigint>>;
+  /** In the order of METERS. */
+  readonly quantities: readonly bigint[];
   /** The cost of what has a price, in attodollars. */
   readonly atto: bigint;
   /** What no price covers, by component; never priced at zero in silence. */
@@ -82,59 +87,80 @@ interface FoldFacts {
 
 /** What is the same for all sums of one set of values, made once. */
 interface ValueFacts {
-  readonly key: string;
-  readonly usageType: UsageType;
-  readonly group: UsageRow["group"];
   readonly attributes: RateAttributes;
+  readonly rows: GroupRows;
+}
+
+/** The rows of one group, by the place of their bucket. */
+interface GroupRows {
+  readonly group: RowGroup;
+  readonly byBucket: (OpenRow | undefined)[];
 }
 
 interface OpenRow {
-  readonly bucket: number;
-  readonly facts: ValueFacts;
   events: bigint;
   readonly quantities: bigint[];
   atto: bigint;
-  readonly unpriced: Map<Component, bigint>;
-  readonly values: Set<readonly string[]>;
+  unpriced: Map<Component, bigint>;
+  /** The sets of values that were added, next to next different. */
+  readonly values: (readonly string[])[];
 }
+
+const NONE: Map<Component, bigint> = new Map();
 
 /** Prices each sum and adds it to the row it belongs to. */
 function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRow[] {
-  const { fields } = stream.question;
   const known = new Map<readonly string[], ValueFacts | undefined>();
-  const open = new Map<string, OpenRow>();
+  const groups = new Map<string, GroupRows>();
   for (const sum of sums) {
-    if (!known.has(sum.values)) known.set(sum.values, valueFacts(sum.values, stream, facts));
-    const own = known.get(sum.values);
-    if (!own) continue;
-    const bucket = plan.bucketOf[sum.segment]!;
-    const key = `${bucket}\u0000${own.key}`;
-    let row = open.get(key);
-    if (!row) {
-      const quantities = METERS.map(() => 0n);
-      row = { bucket, facts: own, events: 0n, quantities, atto: 0n, unpriced: new Map(), values: new Set() };
-      open.set(key, row);
+    let own = known.get(sum.values);
+    if (own === undefined) {
+      if (known.has(sum.values)) continue;
+      own = valueFacts(sum.values, stream, facts, groups);
+      known.set(sum.values, own);
+      if (own === undefined) continue;
     }
+    const bucket = plan.bucketOf[sum.segment]!;
     const prices = unitPrices(facts.book, own.attributes, plan.edges[sum.segment]!);
-    const rated = rate(sum.quantities, prices);
-    row.events += sum.events;
-    row.atto += rated.atto;
-    row.values.add(sum.values);
-    for (let meter = 0; meter < row.quantities.length; meter += 1) row.quantities[meter]! += sum.quantities[meter]!;
-    for (const { component, quantity } of rated.unpriced) {
-      row.unpriced.set(component, (row.unpriced.get(component) ?? 0n) + quantity);
+    const { atto, unpriced } = rate(sum.quantities, prices);
+    const row = own.rows.byBucket[bucket];
+    if (row) addTo(row, sum, atto);
+    const { events, quantities, values } = sum;
+    const added = row ?? { events, quantities: [...quantities], atto, unpriced: NONE, values: [values] };
+    own.rows.byBucket[bucket] = added;
+    if (unpriced.length > 0 && added.unpriced === NONE) added.unpriced = new Map();
+    for (const { component, quantity } of unpriced) {
+      added.unpriced.set(component, (added.unpriced.get(component) ?? 0n) + quantity);
     }
   }
-  return [...open.values()].sort(compareRows).map((row) => closeRow(row, plan, stream.stream, fields));
+  const ordered = [...groups.values()].sort((a, b) => compareGroups(a.group, b.group));
+  return plan.buckets.flatMap((bucket, at) =>
+    ordered.flatMap(({ group, byBucket }) => {
+      const row = byBucket[at];
+      return row ? [closeRow(row, bucket, group, stream.question.fields)] : [];
+    }),
+  );
+}
+
+function addTo(row: OpenRow, sum: SumRow, atto: bigint): void {
+  row.events += sum.events;
+  row.atto += atto;
+  for (let meter = 0; meter < row.quantities.length; meter += 1) row.quantities[meter]! += sum.quantities[meter]!;
+  if (row.values.at(-1) !== sum.values) row.values.push(sum.values);
 }
 
 /** The facts of one set of values; undefined when a filter on names leaves it out. */
-function valueFacts(values: readonly string[], stream: StreamPlan, facts: FoldFacts): ValueFacts | undefined {
+function valueFacts(
+  values: readonly string[],
+  stream: StreamPlan,
+  facts: FoldFacts,
+  groups: Map<string, GroupRows>,
+): ValueFacts | undefined {
   const { fields } = stream.question;
   const valueIn = (field: SeriesField): string => values[fields.indexOf(field)] ?? "";
   const keyName = facts.keyNames.get(valueIn("apiKeyId")) ?? "";
   if (!stream.nameFilters.every((names) => names.has(keyName))) return undefined;
-  const group = stream.grouping.map((dimension) => {
+  const grouped = stream.grouping.map((dimension) => {
     const value = valueIn(DIMENSION_FIELD[dimension]);
     if (dimension === "api_key_name") return [dimension, keyName] as const;
     if (dimension === "deployment_name" && value !== "") {
@@ -143,34 +169,27 @@ function valueFacts(values: readonly string[], stream: StreamPlan, facts: FoldFa
     return [dimension, value] as const;
   });
   const usageType = valueIn("usageType") as UsageType;
+  const key = [...grouped.map(([, value]) => value), usageType].join("\u0000");
+  const rows = groups.get(key) ?? { group: { usageType, values: grouped }, byBucket: [] };
+  groups.set(key, rows);
   const attributes = Object.fromEntries(RATE_FIELDS.map((field) => [field, valueIn(field)])) as RateAttributes;
-  const key = [...group.map(([, value]) => value), usageType].join("\u0000");
-  return { key, usageType, group, attributes };
+  return { attributes, rows };
 }
 
-function compareRows(a: OpenRow, b: OpenRow): number {
-  if (a.bucket !== b.bucket) return a.bucket - b.bucket;
-  for (const [at, [, value]] of a.facts.group.entries()) {
-    const other = b.facts.group[at]![1];
+function compareGroups(a: RowGroup, b: RowGroup): number {
+  for (const [at, [, value]] of a.values.entries()) {
+    const other = b.values[at]![1];
     if (value !== other) return value < other ? -1 : 1;
   }
-  return a.facts.usageType < b.facts.usageType ? -1 : 1;
+  return a.usageType < b.usageType ? -1 : 1;
 }
 
-function closeRow(row: OpenRow, plan: UsagePlan, stream: Stream, fields: readonly SeriesField[]): UsageRow {
-  return {
-    stream,
-    bucket: plan.buckets[row.bucket]!,
-    usageType: row.facts.usageType,
-    group: row.facts.group,
-    events: row.events,
-    quantities: Object.fromEntries(METERS.map((meter, at) => [meter, row.quantities[at]!])) as Record<Meter, bigint>,
-    atto: row.atto,
-    unpriced: row.unpriced,
-    shared: (field) => {
-      const at = fields.indexOf(field);
-      const [first, ...others] = [...row.values].map((values) => values[at] ?? "");
-      return others.every((other) => other === first) ? (first ?? "") : "";
-    },
+function closeRow(row: OpenRow, bucket: Bucket, group: RowGroup, fields: readonly SeriesField[]): UsageRow {
+  const shared = (field: SeriesField): string => {
+    const at = fields.indexOf(field);
+    const [first, ...others] = row.values.map((values) => values[at] ?? "");
+    return others.every((other) => other === first) ? (first ?? "") : "";
   };
+  const { events, quantities, atto, unpriced } = row;
+  return { bucket, group, events, quantities, atto, unpriced, shared };
 }

@@ -24,7 +24,7 @@ export async function filterOptions(
     const asked = { ...question, streams: [stream], groupBy: dimensions };
     const report = await billingUsage(sources, account, asked, now);
     for (const row of report.rows[stream]) {
-      for (const [dimension, value] of row.group) {
+      for (const [dimension, value] of row.group.values) {
         const values = found.get(dimension) ?? new Set();
         found.set(dimension, values.add(value));
       }

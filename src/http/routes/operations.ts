@@ -3,7 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import { TZDB_VERSION } from "../../domain/time.ts";
 import type { Metrics } from "../metrics.ts";
-import { noQuery } from "../schemas.ts";
+import { errorSchema, noQuery } from "../schemas.ts";
 
 const statusResponse = {
   description: "The process answers",
@@ -32,7 +32,7 @@ export function operationRoutes(app: FastifyInstance, metrics: Metrics): void {
           summary,
           security: [],
           querystring: noQuery,
-          response: { 200: statusResponse },
+          response: { 200: statusResponse, default: errorSchema },
         },
       },
       async () => ({ status: "ok", tzdb: TZDB_VERSION }),
@@ -49,7 +49,7 @@ export function operationRoutes(app: FastifyInstance, metrics: Metrics): void {
         summary: "Prometheus metrics",
         security: [],
         querystring: noQuery,
-        response: { 200: { description: "Text exposition format", type: "string" } },
+        response: { 200: { description: "Text exposition format", type: "string" }, default: errorSchema },
       },
       serializerCompiler: () => (text) => String(text),
     },

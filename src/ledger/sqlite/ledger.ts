@@ -115,17 +115,18 @@ function overloaded(): Fault {
 }
 
 /** The columns as rows; rows of one group share their `values`. */
-function rowsOf(table: SumTable): SumRow[] {
-  const bigints = (row: number): bigint[] => {
-    const from = row * COLUMN_COUNT;
-    return Array.from({ length: COLUMN_COUNT }, (_, column) => toBigint(table.sums[from + column]!));
-  };
-  return Array.from(table.segment, (segment, row) => {
-    const [events, ...quantities] = bigints(row);
-    return { segment, values: table.groups[table.group[row]!]!, events: events!, quantities };
-  });
-}
-
-function toBigint(value: number | bigint): bigint {
-  return value === 0 ? 0n : BigInt(value);
+function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
+  const rows: SumRow[] = [];
+  let next = 0;
+  for (let row = 0; row < segment.length; row += 1) {
+    const events = BigInt(sums[next]!);
+    const quantities: bigint[] = [];
+    for (let column = 1; column < COLUMN_COUNT; column += 1) {
+      const sum = sums[next + column]!;
+      quantities.push(sum === 0 ? 0n : BigInt(sum));
+    }
+    next += COLUMN_COUNT;
+    rows.push({ segment: segment[row]!, values: groups[group[row]!]!, events, quantities });
+  }
+  return rows;
 }
