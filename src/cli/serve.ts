@@ -57,11 +57,24 @@ async function firstKey(service: Service, options: ServeOptions): Promise<FirstK
   const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? demo?.DEMO_ACCOUNT;
   const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? demo?.DEMO_KEY;
   const made = await service.accounts.bootstrap({ ...(account && { accountId: account }), ...(key && { key }) });
-  if (made) await demo?.fillDemo(service, made.account);
-  if (made) return made;
-  // A later start of a demo folder: its key is the same as ever.
+  if (made) {
+    await demo?.fillDemo(service, made.account);
+    return made;
+  }
+  // A later start: a key that was named beforehand is the same as ever.
   const known = key === undefined ? undefined : await service.accounts.authenticate(key);
+  // A folder that knows the demo key is a demo; any other is never written to.
+  if (demo && known && key === demo.DEMO_KEY) await topUpDemo(demo.fillDemo(service, known.account));
   return { account: known?.account ?? account ?? "default", key: known && key };
+}
+
+/** Finishes a fill that was interrupted, and adds the days since; an older demo that was changed by hand still starts. */
+async function topUpDemo(filling: Promise<void>): Promise<void> {
+  try {
+    await filling;
+  } catch (error) {
+    process.stderr.write(`daybook: the demo's newest days were not added: ${(error as Error).message}\n`);
+  }
 }
 
 /** Listens on the port that was asked for; when none was, on 8484 or the next free one. */

@@ -22,7 +22,8 @@ const SLOTS_PER_DAY = DAY_MS / SLOT_MS;
 const METER_COUNT = METERS.length;
 /** Room for the slot number in a map key made of series and slot: slots reach 2^23 in the year 2209. */
 const SLOT_SPAN = 2 ** 23;
-const WAL_PAGES_BEFORE_CHECKPOINT = 8_000;
+/** 128 MiB of log: fewer, larger checkpoints write a page that many random ids touch once instead of often. */
+const WAL_PAGES_BEFORE_CHECKPOINT = 32_000;
 
 interface Delta {
   readonly account: number;
