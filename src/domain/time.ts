@@ -16,7 +16,7 @@ export const SLOT_MS = 15 * 60 * 1000;
 export const HOUR_MS = 60 * 60 * 1000;
 export const DAY_MS = 24 * HOUR_MS;
 export const EVENT_TIME_MIN: Instant = Date.UTC(2000, 0, 1);
-export const EVENT_TIME_AHEAD_MAX_MS = DAY_MS;
+export const EVENT_TIME_AHEAD_MAX_MS = 24 * HOUR_MS;
 
 /** The version of the time zone database that all edges are made from. */
 export const TZDB_VERSION: string = process.versions.tz ?? "unknown";
@@ -105,7 +105,7 @@ export function addLocalDays(instant: Instant, zone: string, days: number): Inst
 }
 
 /** The start of the local day that holds the instant. */
-export function dayStart(instant: Instant, zone: string): Instant {
+function dayStart(instant: Instant, zone: string): Instant {
   return zoned(instant, zone).startOfDay().epochMilliseconds;
 }
 

@@ -15,7 +15,7 @@ interface SchemaMistake {
 }
 
 /** The error body of a fault: the first problem is the message, each is a field violation. */
-export function errorBody(fault: Fault): { code: number; message: string; details: unknown[] } {
+function errorBody(fault: Fault): { code: number; message: string; details: unknown[] } {
   const fieldViolations = fault.problems.map((one) => ({ field: one.field, description: sentence(one) }));
   const details =
     fault.rpc === "INVALID_ARGUMENT" ? [{ "@type": "type.googleapis.com/google.rpc.BadRequest", fieldViolations }] : [];

@@ -15,8 +15,7 @@ export function eventJson(event: KeptEvent): string {
   for (const [at, meter] of METERS.entries()) {
     const quantity = event.quantities[at]!;
     const inSeconds = METER_WIRE_FIELD[meter].endsWith("Seconds");
-    if (quantity !== 0)
-      wire[METER_WIRE_FIELD[meter]] = inSeconds ? quantity / 1000 : quantity;
+    if (quantity !== 0) wire[METER_WIRE_FIELD[meter]] = inSeconds ? quantity / 1000 : quantity;
   }
   const annotations = TAGS.filter((tag) => event.sent[FIELD_AT[tag]] !== "");
   if (annotations.length > 0) {
