@@ -1,7 +1,7 @@
 /** Gives usage events the tags and facts of the keys and deployments they name. Pure. */
 
 import { TAG_NAMES } from "../domain/annotations.ts";
-import { FIELD_AT, type Labels, labelsKey, type SeriesField, type UsageBatch } from "../domain/usage.ts";
+import { FIELD_AT, type Labels, placeIn, type SeriesField, type UsageBatch } from "../domain/usage.ts";
 import type { DeploymentFacts, KeyFacts } from "./records.ts";
 
 /** Fields that usage of a dedicated deployment takes from the deployment where the client sent none. */
@@ -40,15 +40,7 @@ export function enrich(
   deployments: ReadonlyMap<string, DeploymentFacts>,
 ): UsageBatch {
   const labels = [...batch.labels];
-  const places = new Map(labels.map((one, at) => [labelsKey(one), at]));
-  const placeOf = (one: Labels): number => {
-    const key = labelsKey(one);
-    const known = places.get(key);
-    if (known !== undefined) return known;
-    places.set(key, labels.length);
-    labels.push(one);
-    return labels.length - 1;
-  };
+  const placeOf = placeIn(labels);
   const seriesAt = Uint32Array.from(batch.labels, (sent, at) => {
     const key = keys.get(sent[FIELD_AT.apiKeyId]!);
     const series = seriesOf(sent, key, deployments.get(sent[FIELD_AT.deployment]!));

@@ -15,6 +15,8 @@ interface ServeOptions {
 
 const PORT_DEFAULT = 8484;
 const PORTS_TRIED_MAX = 100;
+/** A second signal sooner than this is the first one, passed on. */
+const SAME_WISH_MS = 1_000;
 const LOOPBACK = ["127.0.0.1", "::1", "localhost"];
 
 type Server = Awaited<ReturnType<typeof buildServer>>;
@@ -47,7 +49,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 interface FirstKey {
   readonly account: string;
-  /** The key's text, when it was made now or is the demo's. */
+  /** The key's text, when it was made now or is the demo's: never one that was given. */
   readonly key: string | undefined;
 }
 
@@ -57,15 +59,16 @@ async function firstKey(service: Service, options: ServeOptions): Promise<FirstK
   const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? demo?.DEMO_ACCOUNT;
   const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? demo?.DEMO_KEY;
   const made = await service.accounts.bootstrap({ ...(account && { accountId: account }), ...(key && { key }) });
+  const given = process.env.DAYBOOK_BOOTSTRAP_KEY !== undefined;
   if (made) {
     await demo?.fillDemo(service, made.account);
-    return made;
+    return given ? { account: made.account, key: undefined } : made;
   }
   // A later start: a key that was named beforehand is the same as ever.
   const known = key === undefined ? undefined : await service.accounts.authenticate(key);
   // A folder that knows the demo key is a demo; any other is never written to.
   if (demo && known && key === demo.DEMO_KEY) await topUpDemo(demo.fillDemo(service, known.account));
-  return { account: known?.account ?? account ?? "default", key: known && key };
+  return { account: known?.account ?? account ?? "default", key: given ? undefined : known && key };
 }
 
 /** Finishes a fill that was interrupted, and adds the days since; an older demo that was changed by hand still starts. */
@@ -98,15 +101,18 @@ async function listen(server: Server, options: ServeOptions): Promise<string> {
 function banner(url: string, options: ServeOptions, { account, key }: FirstKey): string {
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   const range = `startTime=${formatInstant(today - 7 * DAY_MS)}&endTime=${formatInstant(today + DAY_MS)}`;
+  const given = process.env.DAYBOOK_BOOTSTRAP_KEY !== undefined;
+  const known = given ? "as given in DAYBOOK_BOOTSTRAP_KEY" : "as printed at the first start";
+  const bearer = key ?? (given ? "$DAYBOOK_BOOTSTRAP_KEY" : "$DAYBOOK_API_KEY");
   const lines = [
     `Daybook ${VERSION}`,
     `  URL      ${url}`,
     `  Account  ${account}`,
-    `  Key      ${key ?? "as printed at the first start"}`,
+    `  Key      ${key ?? known}`,
     `  Data     ${options.data}`,
     "",
     "Who used what in the last 7 days, and what did it cost? Try:",
-    `  curl -s -H "Authorization: Bearer ${key ?? "$DAYBOOK_API_KEY"}" "${url}/v1/accounts/${account}/billingUsage?${range}"`,
+    `  curl -s -H "Authorization: Bearer ${bearer}" "${url}/v1/accounts/${account}/billingUsage?${range}"`,
     "",
     "Ctrl-C stops it.",
     "",
@@ -117,13 +123,17 @@ function banner(url: string, options: ServeOptions, { account, key }: FirstKey):
 /** Runs `stop` once at the first signal; a second signal ends the process at once. Returns the same stop. */
 function stopOnSignal(stop: () => Promise<void>): () => Promise<void> {
   let stopping: Promise<void> | undefined;
+  let asked = 0;
   const once = (): Promise<void> => {
     stopping ??= stop();
     return stopping;
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
+      // Ctrl-C under npm or an older Node comes twice: from the terminal, and passed on by the parent.
+      if (stopping && Date.now() - asked < SAME_WISH_MS) return;
       if (stopping) process.exit(130);
+      asked = Date.now();
       once().then(
         () => process.exit(0),
         (error: Error) => {

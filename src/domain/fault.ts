@@ -39,6 +39,10 @@ export const FAULTS = {
     rpc: "INVALID_ARGUMENT",
     text: "{field}: {value} is not an RFC 3339 time; send one such as 2026-05-28T00:00:00Z",
   },
+  bad_date: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: {value} is neither a date nor an RFC 3339 time; send one such as 2026-05-28 or 2026-05-28T00:00:00Z",
+  },
   bad_zone: {
     rpc: "INVALID_ARGUMENT",
     text: "{field}: {value} is not an IANA time zone; send one such as America/Los_Angeles or UTC",
@@ -49,7 +53,7 @@ export const FAULTS = {
   },
   range_too_long: {
     rpc: "INVALID_ARGUMENT",
-    text: "{field}: {value} is more than 31 days after startTime {start}; the latest allowed is {latest}",
+    text: "{field}: {value} is more than {days} days after startTime {start}; the latest allowed is {latest}",
   },
   unknown_dimension: {
     rpc: "INVALID_ARGUMENT",
@@ -60,14 +64,29 @@ export const FAULTS = {
     text: "{field}: {value} is not a dimension of usageType {usageType}; allowed are {allowed}",
   },
   repeated_dimension: { rpc: "INVALID_ARGUMENT", text: "{field}: {value} was sent twice; name each dimension once" },
+  exclusive_dimensions: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: {value} was sent with {other}, and they exclude each other; send one of them",
+  },
   too_many: { rpc: "INVALID_ARGUMENT", text: "{field}: {count} were sent; at most {max} are allowed" },
   bad_page_token: {
     rpc: "INVALID_ARGUMENT",
     text: "{field}: {value} is not a page token of this list; send it as given",
   },
+  foreign_page_token: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: {value} was given for another question; send it with that one, or leave it out",
+  },
   // Bodies
   bad_json: { rpc: "INVALID_ARGUMENT", text: "body: is not valid JSON: {reason}" },
   bad_ndjson: { rpc: "INVALID_ARGUMENT", text: "body: line {line} is not valid JSON: {reason}" },
+  bad_request: { rpc: "INVALID_ARGUMENT", text: "{field}: cannot be read: {reason}" },
+  bad_path: { rpc: "INVALID_ARGUMENT", text: "{field}: {value} cannot be read: {reason}" },
+  headers_too_large: {
+    rpc: "INVALID_ARGUMENT",
+    http: 431,
+    text: "{field}: the path, query and headers are larger than {max} bytes; send long questions as a POST :query body",
+  },
   bad_utf8: { rpc: "INVALID_ARGUMENT", text: "body: is not valid UTF-8; send the text as UTF-8" },
   bad_gzip: {
     rpc: "INVALID_ARGUMENT",
@@ -161,8 +180,13 @@ export const FAULTS = {
     rpc: "FAILED_PRECONDITION",
     text: "{value} is not a daybook file; choose another --data folder",
   },
+  folder_incomplete: {
+    rpc: "FAILED_PRECONDITION",
+    text: "data folder {value} lacks {missing}, which it had; restore it from a backup or choose another --data",
+  },
   folder_unusable: { rpc: "FAILED_PRECONDITION", text: "data folder {value} cannot be used: {reason}" },
   address_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: cannot listen on {value}: {reason}" },
+  file_unusable: { rpc: "INVALID_ARGUMENT", text: "file {value} cannot be used: {reason}" },
   bad_price_book: { rpc: "FAILED_PRECONDITION", text: "price book {value}, line {line}: {reason}" },
 } as const satisfies Record<string, FaultEntry>;
 
@@ -185,13 +209,17 @@ const VALUE_CHARACTERS_MAX = 80;
 function show(value: unknown): string {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
   if (typeof value !== "string") return String(value);
-  const text = JSON.stringify(value.slice(0, VALUE_CHARACTERS_MAX + 1));
-  return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX).toWellFormed()}…`;
+  return JSON.stringify(shorten(value));
+}
+
+function shorten(text: string): string {
+  if (text.length <= VALUE_CHARACTERS_MAX) return text.toWellFormed();
+  return `${text.slice(0, VALUE_CHARACTERS_MAX).toWellFormed()}…`;
 }
 
 function fill(text: string, problem: Problem): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
-    if (name === "field") return problem.field;
+    if (name === "field") return shorten(problem.field);
     const fact = problem.facts[name];
     if (name === "value") return show(fact);
     return Array.isArray(fact) ? fact.join(", ") : String(fact ?? "");
@@ -207,6 +235,9 @@ export function sentence(problem: Problem): string {
 export function problem(code: FaultCode, field: string, facts: Record<string, Fact | unknown> = {}): Problem {
   return { code, field, facts };
 }
+
+/** Problems that one refusal tells, at most: a hostile body can hold millions. */
+export const PROBLEMS_MAX = 100;
 
 /** A refusal. The first problem gives the status and the message; all of them travel in `details`. */
 export class Fault extends Error {

@@ -1,13 +1,12 @@
 /** The question of billingUsage: from untrusted words to a checked {@link UsageQuery} (contract, section 2). */
 
 import { type Dimension, dimensionsOf, isDimension, STREAM_DIMENSIONS } from "./dimension.ts";
-import { Fault, type Problem, problem } from "./fault.ts";
-import type { TimeRange } from "./time.ts";
-import { addLocalDays, DAY_MS, formatInstant, type Instant, parseInstant, parseZone } from "./time.ts";
+import { isRecord, QueryChecker, type QueryForm, type RawQuery } from "./query-checker.ts";
+import { parseZone, type TimeRange } from "./time.ts";
 import { STREAMS, type Stream } from "./usage.ts";
 
 export const GRANULARITIES = ["DAILY", "HOURLY"] as const;
-export type Granularity = (typeof GRANULARITIES)[number];
+type Granularity = (typeof GRANULARITIES)[number];
 
 export interface UsageQuery {
   readonly range: TimeRange;
@@ -26,66 +25,21 @@ export const GROUP_BY_MAX = 5;
 export const FILTER_VALUES_MAX = 1_000;
 export const USAGE_TYPE_PARAMETERS = ["USAGE_TYPE_UNSPECIFIED", ...STREAMS] as const;
 
-/** The words of a question before they are checked: each value is whatever was sent. */
-export type RawQuery = Readonly<Record<string, unknown>>;
-
 /** The parameters of a question that only names a range and streams. */
 export const USAGE_RANGE_PARAMETERS = ["startTime", "endTime", "usageType"] as const;
 const PARAMETERS = [...USAGE_RANGE_PARAMETERS, "timezone", "groupBy", "filter", "granularity"] as const;
-
-/** Gathers the problems of one question. */
-class Checker {
-  readonly problems: Problem[] = [];
-
-  add(code: Problem["code"], field: string, facts: Record<string, unknown>): undefined {
-    this.problems.push(problem(code, field, facts));
-  }
-
-  /** A single text; undefined when it is absent, empty or wrong (then it is reported). */
-  text(raw: RawQuery, field: string): string | undefined {
-    const value = raw[field];
-    if (value === undefined || value === null || value === "") return undefined;
-    if (Array.isArray(value)) return this.add("repeated_parameter", field, { count: value.length });
-    if (typeof value !== "string") return this.add("wrong_type", field, { value, allowed: "a text" });
-    return value;
-  }
-
-  time(raw: RawQuery, field: string): Instant | undefined {
-    const before = this.problems.length;
-    const text = this.text(raw, field);
-    if (this.problems.length > before) return undefined;
-    if (text === undefined)
-      return this.add("required", field, { mend: "send an RFC 3339 time such as 2026-05-28T00:00:00Z" });
-    return parseInstant(text) ?? this.add("bad_time", field, { value: text });
-  }
-
-  oneOf<T extends string>(raw: RawQuery, field: string, allowed: readonly T[]): T | undefined {
-    const text = this.text(raw, field);
-    if (text === undefined) return undefined;
-    const found = allowed.find((one) => one === text);
-    return found ?? this.add("not_allowed", field, { value: text, allowed });
-  }
-
-  texts(value: unknown, field: string): string[] {
-    if (value === undefined || value === null) return [];
-    const list = Array.isArray(value) ? value : [value];
-    return list.filter((one): one is string => {
-      if (typeof one === "string") return true;
-      this.add("wrong_type", field, { value: one, allowed: "a text or a list of texts" });
-      return false;
-    });
-  }
-}
 
 /**
  * Checks a question. All that is wrong is reported at once.
  * @throws Fault with a problem for each mistake.
  */
-export function parseUsageQuery(raw: RawQuery, parameters: readonly string[] = PARAMETERS): UsageQuery {
-  const check = new Checker();
-  for (const name of Object.keys(raw)) {
-    if (!parameters.includes(name)) check.add("unknown_parameter", name, { allowed: parameters });
-  }
+export function parseUsageQuery(
+  raw: RawQuery,
+  form: QueryForm,
+  parameters: readonly string[] = PARAMETERS,
+): UsageQuery {
+  const check = new QueryChecker(form);
+  check.names(raw, parameters);
   const start = check.time(raw, "startTime");
   const end = check.time(raw, "endTime");
   const zoneText = check.text(raw, "timezone") ?? "UTC";
@@ -95,8 +49,10 @@ export function parseUsageQuery(raw: RawQuery, parameters: readonly string[] = P
   const stream = usageType === "USAGE_TYPE_UNSPECIFIED" ? undefined : usageType;
   const groupBy = checkGroupBy(check, check.texts(raw.groupBy, "groupBy"), stream);
   const filters = checkFilters(check, raw.filter, stream);
-  if (start !== undefined && end !== undefined) checkRange(check, { start, end }, timezone ?? "UTC");
-  if (check.problems.length > 0) throw new Fault(check.problems);
+  if (start !== undefined && end !== undefined) {
+    check.range({ start, end }, { daysMax: RANGE_DAYS_MAX, zone: timezone ?? "UTC" });
+  }
+  check.finish();
   return {
     range: { start: start!, end: end! },
     streams: stream ? [stream] : STREAMS,
@@ -107,17 +63,9 @@ export function parseUsageQuery(raw: RawQuery, parameters: readonly string[] = P
   };
 }
 
-function checkRange(check: Checker, range: TimeRange, zone: string): void {
-  const facts = { value: formatInstant(range.end), start: formatInstant(range.start) };
-  if (range.end <= range.start) check.add("range_empty", "endTime", facts);
-  // 31 x 24 h always passes; so do 31 local days, however long they are.
-  const latest = Math.max(range.start + RANGE_DAYS_MAX * DAY_MS, addLocalDays(range.start, zone, RANGE_DAYS_MAX));
-  if (range.end > latest) check.add("range_too_long", "endTime", { ...facts, latest: formatInstant(latest) });
-}
-
 /** The name as a dimension that the question may use, or undefined when it is wrong (then it is reported). */
 function checkDimension(
-  check: Checker,
+  check: QueryChecker,
   name: string,
   field: string,
   stream: Stream | undefined,
@@ -130,7 +78,7 @@ function checkDimension(
   return name;
 }
 
-function checkGroupBy(check: Checker, names: readonly string[], stream: Stream | undefined): Dimension[] {
+function checkGroupBy(check: QueryChecker, names: readonly string[], stream: Stream | undefined): Dimension[] {
   if (names.length > GROUP_BY_MAX) check.add("too_many", "groupBy", { count: names.length, max: GROUP_BY_MAX });
   const groupBy: Dimension[] = [];
   for (const name of names.slice(0, GROUP_BY_MAX)) {
@@ -141,7 +89,7 @@ function checkGroupBy(check: Checker, names: readonly string[], stream: Stream |
   return groupBy;
 }
 
-function checkFilters(check: Checker, filter: unknown, stream: Stream | undefined): UsageQuery["filters"] {
+function checkFilters(check: QueryChecker, filter: unknown, stream: Stream | undefined): UsageQuery["filters"] {
   if (filter === undefined || filter === null) return [];
   if (!isRecord(filter)) {
     check.add("wrong_type", "filter", { value: filter, allowed: 'an object such as {"model_name":{"values":["m"]}}' });
@@ -163,8 +111,4 @@ function checkFilters(check: Checker, filter: unknown, stream: Stream | undefine
     if (dimension && values.length > 0) filters.push({ dimension, values });
   }
   return filters;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -145,15 +145,7 @@ export interface KeptEvent extends UsageEvent {
 /** Puts events into columns. */
 export function batchOf(events: readonly UsageEvent[]): UsageBatch {
   const labels: Labels[] = [];
-  const places = new Map<string, number>();
-  const place = (one: Labels): number => {
-    const key = labelsKey(one);
-    const known = places.get(key);
-    if (known !== undefined) return known;
-    places.set(key, labels.length);
-    labels.push(one);
-    return labels.length - 1;
-  };
+  const place = placeIn(labels);
   const batch = {
     ids: events.map((event) => event.id),
     times: Float64Array.from(events, (event) => event.time),
@@ -164,6 +156,18 @@ export function batchOf(events: readonly UsageEvent[]): UsageBatch {
   };
   for (const [at, event] of events.entries()) batch.quantities.set(event.quantities, at * METERS.length);
   return batch;
+}
+
+/** A function that tells a set of labels its place in the list, and adds it where it is not there yet. */
+export function placeIn(list: Labels[]): (labels: Labels) => number {
+  const places = new Map(list.map((one, at) => [labelsKey(one), at]));
+  return (labels) => {
+    const key = labelsKey(labels);
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    places.set(key, list.length);
+    return list.push(labels) - 1;
+  };
 }
 
 /** A text that is equal for equal labels and for no others (values hold no control characters). */

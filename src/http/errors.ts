@@ -1,8 +1,10 @@
 /** Every refusal as the wire says it: `{code, message, details}` with the matching status (contract, section 1). */
 
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { Fault, type Problem, problem, RPC, sentence } from "../domain/fault.ts";
+import { Fault, PROBLEMS_MAX, type Problem, problem, RPC, sentence } from "../domain/fault.ts";
 import { BODY_BYTES_MAX } from "../domain/usage.ts";
+import { sentName } from "./query-string.ts";
 
 /** What Ajv says of one mistake, in verbose mode. */
 interface SchemaMistake {
@@ -14,9 +16,13 @@ interface SchemaMistake {
   readonly parentSchema?: { readonly properties?: Readonly<Record<string, unknown>> };
 }
 
+/** Bytes of a request's line and headers: room for a thousand filter values in a query string. */
+export const HEADER_BYTES_MAX = 64 * 1024;
 /** The error body of a fault: the first problem is the message, each is a field violation. */
 function errorBody(fault: Fault): { code: number; message: string; details: unknown[] } {
-  const fieldViolations = fault.problems.map((one) => ({ field: one.field, description: sentence(one) }));
+  const fieldViolations = fault.problems
+    .slice(0, PROBLEMS_MAX)
+    .map((one) => ({ field: one.field, description: sentence(one) }));
   const details =
     fault.rpc === "INVALID_ARGUMENT" ? [{ "@type": "type.googleapis.com/google.rpc.BadRequest", fieldViolations }] : [];
   return { code: RPC[fault.rpc].code, message: fault.message, details };
@@ -36,13 +42,8 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
 }
 
 function faultOf(error: FastifyError, request: FastifyRequest): Fault {
-  if (error instanceof Fault) return error;
-  if (error.validation) {
-    const list = error.validation as unknown as readonly SchemaMistake[];
-    const inQuery = error.validationContext === "querystring";
-    const problems = list.flatMap((mistake) => schemaProblem(mistake, inQuery));
-    return new Fault(problems.length > 0 ? problems : problem("bad_json", "body", { reason: error.message }));
-  }
+  if (error instanceof Fault) return asSpelled(error, request);
+  if (error.validation) return asSpelled(schemaFault(error, request), request);
   switch (error.code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new Fault(problem("body_too_large", "body", { max: request.routeOptions.bodyLimit ?? BODY_BYTES_MAX }));
@@ -53,17 +54,60 @@ function faultOf(error: FastifyError, request: FastifyRequest): Fault {
           allowed: ["application/json"],
         }),
       );
-    case "FST_ERR_CTP_EMPTY_JSON_BODY":
-      return new Fault(problem("bad_json", "body", { reason: "it is empty" }));
-    case "FST_ERR_CTP_INVALID_JSON_BODY":
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
-      return new Fault(problem("bad_json", "body", { reason: error.message }));
+      return new Fault(problem("bad_json", "body", { reason: "it is not as long as Content-Length says" }));
+    case "FST_ERR_BAD_URL":
+      return new Fault(problem("bad_path", "path", { value: request.url, reason: "it is not well encoded" }));
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return new Fault(problem("bad_path", "path", { value: request.url, reason: "a part of it is too long" }));
     default:
-      if (error instanceof SyntaxError && error.statusCode === 400) {
-        return new Fault(problem("bad_json", "body", { reason: error.message.slice(0, 120) }));
-      }
       return new Fault(problem("internal", "server", { requestId: request.id }));
   }
+}
+
+/** Unknown parameters under the names that the client gave them. */
+function asSpelled(fault: Fault, request: FastifyRequest): Fault {
+  if (!fault.problems.some((one) => one.code === "unknown_parameter")) return fault;
+  return new Fault(
+    fault.problems.map((one) =>
+      one.code === "unknown_parameter" ? { ...one, field: sentName(request.query, one.field) } : one,
+    ),
+  );
+}
+
+/** What the schemas say of a request. The framework stops after the body, so the query is looked at here too. */
+function schemaFault(error: FastifyError, request: FastifyRequest): Fault {
+  const inQuery = error.validationContext === "querystring";
+  const problems = (error.validation as unknown as readonly SchemaMistake[])
+    .slice(0, PROBLEMS_MAX)
+    .flatMap((mistake) => schemaProblem(mistake, inQuery));
+  if (error.validationContext === "body") {
+    const validate = request.getValidationFunction("querystring") as ValidateQuery | undefined;
+    if (validate && !validate(request.query)) {
+      problems.push(...(validate.errors ?? []).flatMap((mistake) => schemaProblem(mistake, true)));
+    }
+  }
+  return new Fault(problems);
+}
+
+interface ValidateQuery {
+  (query: unknown): boolean;
+  readonly errors?: readonly SchemaMistake[] | null;
+}
+
+/** The answer to what is no request that HTTP could read: the connection ends with it. */
+export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return;
+  const tooLong = error.code === "HPE_HEADER_OVERFLOW";
+  const fault = new Fault(
+    tooLong
+      ? problem("headers_too_large", "headers", { max: HEADER_BYTES_MAX })
+      : problem("bad_request", "request", { reason: "it is not HTTP" }),
+  );
+  const body = JSON.stringify(errorBody(fault));
+  const status = tooLong ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 /** One mistake that the schema found, in our words: the field, what was sent, what is allowed. */
@@ -90,6 +134,25 @@ function schemaProblem(mistake: SchemaMistake, inQuery: boolean): Problem[] {
 }
 
 /** What a bound or pattern of the schema asks for. */
-function plainRule(mistake: SchemaMistake): string {
-  return (mistake.message ?? "as the schema says").replace(/^must (be )?/, "");
+function plainRule({ keyword, params, message }: SchemaMistake): string {
+  switch (keyword) {
+    case "minItems":
+      return `a list of at least ${params.limit}`;
+    case "maxItems":
+      return `a list of at most ${params.limit}`;
+    case "minLength":
+      return `at least ${params.limit} characters`;
+    case "maxLength":
+      return `at most ${params.limit} characters`;
+    case "minProperties":
+      return `an object with at least ${params.limit} field${params.limit === 1 ? "" : "s"}`;
+    case "minimum":
+      return `${params.limit} or more`;
+    case "maximum":
+      return `${params.limit} or less`;
+    case "pattern":
+      return `a text that matches ${params.pattern}`;
+    default:
+      return (message ?? "as the schema says").replace(/^must (be )?/, "");
+  }
 }

@@ -7,15 +7,29 @@ export type Query = Record<string, string | string[]>;
 
 const SNAKE_CASE = /^[a-z]+(?:_[a-z]+)+$/;
 
+/** The names that were sent in snake_case, by their camelCase form. */
+const sentNames = new WeakMap<Query, ReadonlyMap<string, string>>();
+
+/** A parameter's name as the client spelled it. */
+export function sentName(query: unknown, name: string): string {
+  return sentNames.get(query as Query)?.get(name) ?? name;
+}
+
 /** Reads a query string (Node bounds its length); names in snake_case become camelCase, all others stay as they are. */
 export function parseQuery(text: string): Query {
-  const query = new Map<string, string | string[]>();
+  const values = new Map<string, string | string[]>();
+  const spelled = new Map<string, string>();
   for (const [sent, value] of new URLSearchParams(text)) {
     const name = SNAKE_CASE.test(sent) ? sent.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : sent;
-    const known = query.get(name);
-    query.set(name, known === undefined ? value : [known, value].flat());
+    if (name !== sent) spelled.set(name, sent);
+    const known = values.get(name);
+    if (known === undefined) values.set(name, value);
+    else if (typeof known === "string") values.set(name, [known, value]);
+    else known.push(value);
   }
-  return Object.fromEntries(query);
+  const query = Object.fromEntries(values);
+  sentNames.set(query, spelled);
+  return query;
 }
 
 const FILTER = /^filter\[([^[\]]+)\]\[values\](?:\[\])?$/;

@@ -24,6 +24,19 @@ export const moneySchema = {
   examples: [{ currencyCode: "USD", units: "-1", nanos: -750000000 }],
 } as const;
 
+export const unpricedSchema = {
+  type: "array",
+  description: "What no price covers; it is in no cost",
+  items: {
+    type: "object",
+    properties: {
+      quantity: { type: "string" },
+      amount: { type: "string", description: "A count, or seconds with decimals" },
+    },
+    required: ["quantity", "amount"],
+  },
+} as const;
+
 export const accountParams = {
   type: "object",
   properties: { account_id: { type: "string", description: "The bare id of the account" } },

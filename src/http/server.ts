@@ -4,14 +4,20 @@ import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { Fault, problem } from "../domain/fault.ts";
 import type { Service } from "../service.ts";
-import { sendError } from "./errors.ts";
+import { answerUnreadable, HEADER_BYTES_MAX, sendError } from "./errors.ts";
+import { takeJson } from "./json-body.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import { describeApi } from "./openapi.ts";
 import { parseQuery } from "./query-string.ts";
 import { accountRoutes } from "./routes/accounts.ts";
+import { billingRoutes } from "./routes/billing.ts";
+import { billingSummaryRoutes } from "./routes/billing-summary.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { metricsExportRoutes } from "./routes/metrics-export.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { quotaRoutes } from "./routes/quotas.ts";
+import { usageCostsRoutes } from "./routes/usage-costs.ts";
 import { keptEventRoutes, usageEventRoutes } from "./routes/usage-events.ts";
 import { usageReportRoutes } from "./routes/usage-reports.ts";
 import { userRoutes } from "./routes/users.ts";
@@ -26,25 +32,32 @@ export interface ServerOptions {
 /** Milliseconds a client may take to send its headers and body. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-const JSON_BODY_BYTES_MAX = 1024 * 1024;
+/** Milliseconds that calls under way have to end after the server was told to close. */
+const CLOSE_MS_MAX = 10_000;
+/** An event id of 256 characters, each percent-encoded. */
+const PATH_PART_CHARACTERS_MAX = 4_096;
+/** A body of a record; routes that take longer ones say so themselves. */
+const JSON_BODY_BYTES_MAX = 64 * 1024;
 
 /** Builds the server; the caller listens and closes. */
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const { service } = options;
   const app = Fastify({
-    logger: options.log ? { level: "info", stream: options.log, redact: ["req.headers.authorization"] } : false,
+    logger: options.log ? { level: "info", stream: options.log, serializers: { req: loggedRequest } } : false,
     genReqId: requestId,
     requestIdHeader: false,
     bodyLimit: JSON_BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: "idle",
-    onProtoPoisoning: "ignore",
-    onConstructorPoisoning: "ignore",
-    routerOptions: { querystringParser: parseQuery, maxParamLength: 1_024 },
+    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    clientErrorHandler: answerUnreadable,
+    routerOptions: { querystringParser: parseQuery, maxParamLength: PATH_PART_CHARACTERS_MAX },
     ajv: {
       customOptions: {
         allErrors: true,
+        allowUnionTypes: true,
         verbose: true,
         coerceTypes: false,
         removeAdditional: false,
@@ -59,24 +72,34 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setNotFoundHandler((request, reply) =>
     sendError(new Fault(problem("route_not_found", "path", { value: request.url.split("?")[0] })), request, reply),
   );
+  endSoon(app);
   guard(app, service);
   count(app, metrics);
   await describeApi(app);
   await app.register(async (scope) => {
-    // Bodies are JSON; Fastify would read text/plain too.
-    scope.removeContentTypeParser("text/plain");
+    takeJson(scope);
     const context = { accounts: service.accounts, now: service.now };
     operationRoutes(scope, metrics);
     accountRoutes(scope, context);
     userRoutes(scope, context);
     keyRoutes(scope, context);
     deploymentRoutes(scope, context);
+    quotaRoutes(scope, service);
+    billingRoutes(scope, service);
     keptEventRoutes(scope, service, metrics);
     usageReportRoutes(scope, service);
+    metricsExportRoutes(scope, service);
+    billingSummaryRoutes(scope, service);
+    usageCostsRoutes(scope, service);
   });
   await app.register(async (scope) => usageEventRoutes(scope, service, metrics));
   await app.ready();
   return app;
+}
+
+/** What a log line tells of a request. The query is left out: a key may have been put there by mistake. */
+function loggedRequest(request: FastifyRequest): Record<string, unknown> {
+  return { method: request.method, path: request.url.split("?")[0], remoteAddress: request.ip };
 }
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -84,6 +107,21 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 function requestId(request: { headers: Record<string, unknown> }): string {
   const sent = request.headers["x-request-id"];
   return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
+}
+
+/**
+ * Once the server closes, every answer ends its connection, and a client that is silent in the middle of a call is cut
+ * off: Node no longer enforces its own time limits then, and a kept connection would hold up the end for minutes.
+ */
+function endSoon(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook("preClose", async () => {
+    closing = true;
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_MS_MAX).unref();
+  });
+  app.addHook("onSend", async (_, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
 }
 
 /** Who calls, and may they: before any body is read. */
@@ -114,7 +152,7 @@ function unseen(account: string): Fault {
 }
 
 function bearer(request: FastifyRequest): string {
-  const [scheme = "", key = ""] = (request.headers.authorization ?? "").split(" ");
+  const [scheme = "", key = ""] = (request.headers.authorization ?? "").split(/ +/);
   return scheme.toLowerCase() === "bearer" ? key.trim() : "";
 }
 

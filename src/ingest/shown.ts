@@ -11,10 +11,10 @@ export function shortName(name: string): string {
   return `${name.slice(0, CHARACTERS_MAX).toWellFormed()}…`;
 }
 
-/** A parsed JSON value as the `value` of a problem: containers by their kind, texts shortened. */
+/** A parsed JSON value as the `value` of a problem: containers emptied, texts shortened. */
 export function shownValue(value: unknown): unknown {
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object" && value !== null) return "an object";
+  if (Array.isArray(value)) return [];
+  if (typeof value === "object" && value !== null) return {};
   // JSON has no text for the Infinity that 1e999 is read as.
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return typeof value === "string" ? shortName(value) : value;

@@ -3,18 +3,18 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { DIMENSIONS } from "../../domain/dimension.ts";
 import { Fault, problem } from "../../domain/fault.ts";
+import type { QueryForm, RawQuery } from "../../domain/query-checker.ts";
 import {
   FILTER_VALUES_MAX,
   GRANULARITIES,
   GROUP_BY_MAX,
   RANGE_DAYS_MAX,
-  type RawQuery,
   USAGE_TYPE_PARAMETERS,
 } from "../../domain/usage-query.ts";
 import { usageJson } from "../../render/billing-usage.ts";
 import type { Service } from "../../service.ts";
 import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
-import { accountParams, errorSchema, moneySchema } from "../schemas.ts";
+import { accountParams, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const int64 = { type: "string", description: "An int64 as text" } as const;
@@ -58,15 +58,7 @@ const common = {
   usageType: text,
   costNanoUsd: { type: "number", description: "The cost in billionths of a dollar, rounded half-even" },
   cost: moneySchema,
-  unpricedQuantities: {
-    type: "array",
-    description: "What no price covers; it is in no cost",
-    items: {
-      type: "object",
-      properties: { quantity: text, amount: { type: "string", description: "A count, or seconds with decimals" } },
-      required: ["quantity", "amount"],
-    },
-  },
+  unpricedQuantities: unpricedSchema,
   group: { type: "object", additionalProperties: text, description: "The grouping's dimensions and values" },
 } as const;
 
@@ -156,12 +148,14 @@ const optionsResponse = {
 } as const;
 
 const description = `Daily buckets in any time zone, grouped and filtered, with dollars on every row. Dimensions: ${DIMENSIONS.join(", ")}.`;
+/** Room for a thousand filter values of any length. */
+const QUERY_BODY_BYTES_MAX = 1024 * 1024;
 /** The core judges questions, all problems at once; the schemas tell clients their form. */
 const validatorCompiler = () => () => true;
 
 export function usageReportRoutes(app: FastifyInstance, service: Service): void {
-  const answer = async (account: string, query: RawQuery, reply: FastifyReply) =>
-    reply.type("application/json; charset=utf-8").send(usageJson(await service.billingUsage(account, query)));
+  const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) =>
+    reply.type("application/json; charset=utf-8").send(usageJson(await service.billingUsage(account, query, form)));
 
   app.get(
     "/v1/accounts/:account_id/billingUsage",
@@ -184,13 +178,14 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
     },
     async (request, reply) => {
       const { account_id: account } = request.params as { account_id: string };
-      return answer(account, gatherFilters(request.query as Query), reply);
+      return answer(account, gatherFilters(request.query as Query), "query", reply);
     },
   );
   app.post(
     "/v1/accounts/:account_id/billingUsage::query",
     {
       config: { access: READERS },
+      bodyLimit: QUERY_BODY_BYTES_MAX,
       validatorCompiler,
       schema: {
         tags: ["Reports"],
@@ -225,7 +220,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
       if (typeof body !== "object" || body === null || Array.isArray(body)) {
         throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
       }
-      return answer(account, body as RawQuery, reply);
+      return answer(account, body as RawQuery, "body", reply);
     },
   );
   app.get(
