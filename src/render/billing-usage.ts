@@ -7,13 +7,7 @@ import { divideHalfEven, moneyOfAtto, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
 import { METERS, type Meter } from "../domain/usage.ts";
 import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
-
-/** Milliseconds as seconds, exactly, without needless zeros: 1500n is "1.5". */
-function secondsText(ms: bigint): string {
-  if (ms === 0n) return "0";
-  const fraction = (ms % 1000n).toString().padStart(3, "0").replace(/0+$/, "");
-  return fraction === "" ? `${ms / 1000n}` : `${ms / 1000n}.${fraction}`;
-}
+import { secondsText, unpricedQuantities } from "./unpriced.ts";
 
 /** Milliseconds as a whole number of seconds, rounded half-even. */
 function wholeSeconds(ms: bigint): bigint {
@@ -62,15 +56,8 @@ function rowsJson(rows: readonly UsageRow[], timezone: string, fieldsOf: (group:
   return `[${texts.join(",")}]`;
 }
 
-/** Each component that no price covers: tokens and images as whole numbers, time in seconds. */
 function unpricedJson(row: UsageRow): string {
-  if (row.unpriced.size === 0) return "[]";
-  const list = [...row.unpriced].map(([component, quantity]) => {
-    if (component === "audioInputMs") return { quantity: "audioInputSeconds", amount: secondsText(quantity) };
-    if (component === "acceleratorMs") return { quantity: "acceleratorSeconds", amount: secondsText(quantity) };
-    return { quantity: component, amount: quantity.toString() };
-  });
-  return JSON.stringify(list);
+  return row.unpriced.size === 0 ? "[]" : JSON.stringify(unpricedQuantities(row.unpriced));
 }
 
 /** The value of a dimension when the group has it, "" otherwise. */

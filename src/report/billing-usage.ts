@@ -1,23 +1,16 @@
 /** billingUsage: who used what, and what did it cost, by day and group (contract, section 2). */
 
-import type { Accounts } from "../accounts/store.ts";
 import type { Dimension } from "../domain/dimension.ts";
 import { DIMENSION_FIELD } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
 import type { SeriesField, Stream, UsageType } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
-import type { Ledger, SumRow } from "../ledger/ledger.ts";
-import { type Component, type PriceBook, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
-import { priceEdges, rate, unitPrices } from "../rating/rate.ts";
-import { deploymentRows } from "./deployment-rows.ts";
-import { type Bucket, planUsage, type StreamPlan, type UsagePlan } from "./usage-plan.ts";
-
-/** What a report is made from. */
-export interface ReportSources {
-  readonly ledger: Ledger;
-  readonly accounts: Pick<Accounts, "keyNames" | "deploymentsForUsage">;
-  readonly book: PriceBook;
-}
+import type { SumRow } from "../ledger/ledger.ts";
+import type { Component, PriceBook } from "../rating/price.ts";
+import { priceEdges, rate } from "../rating/rate.ts";
+import { addUnpriced, forEachPriced, type ReportSources, readSums, valueReader } from "./priced-sums.ts";
+import type { Bucket } from "./segments.ts";
+import { planUsage, type StreamPlan, type UsagePlan } from "./usage-plan.ts";
 
 /** What a row is about: the same object for the rows of all buckets. */
 export interface RowGroup {
@@ -58,23 +51,14 @@ export async function billingUsage(
   now: Instant,
 ): Promise<UsageReport> {
   const plan = planUsage(question, account, priceEdges(sources.book, question.range));
-  const [sums, keyNames, deployments] = await Promise.all([
-    sources.ledger.sum(
-      account,
-      plan.streams.map((stream) => stream.question),
-    ),
+  const questions = plan.streams.map((stream) => stream.question);
+  const [sums, keyNames] = await Promise.all([
+    readSums(sources, account, questions, now),
     sources.accounts.keyNames(account),
-    sources.accounts.deploymentsForUsage(account),
   ]);
   const rows: Record<Stream, UsageRow[]> = { SERVERLESS: [], DEDICATED_DEPLOYMENT: [], TRAINING: [] };
   for (const [at, streamPlan] of plan.streams.entries()) {
-    const read = sums[at]!;
-    const metered = streamPlan.stream === "DEDICATED_DEPLOYMENT" ? deploymentRows(deployments, streamPlan, now) : [];
-    rows[streamPlan.stream] = foldRows([...read, ...metered], plan, streamPlan, {
-      account,
-      keyNames,
-      book: sources.book,
-    });
+    rows[streamPlan.stream] = foldRows(sums[at]!, plan, streamPlan, { account, keyNames, book: sources.book });
   }
   return { question, account, rows };
 }
@@ -83,12 +67,6 @@ interface FoldFacts {
   readonly account: string;
   readonly keyNames: ReadonlyMap<string, string>;
   readonly book: PriceBook;
-}
-
-/** What is the same for all sums of one set of values, made once. */
-interface ValueFacts {
-  readonly attributes: RateAttributes;
-  readonly rows: GroupRows;
 }
 
 /** The rows of one group, by the place of their bucket. */
@@ -110,29 +88,20 @@ const NONE: Map<Component, bigint> = new Map();
 
 /** Prices each sum and adds it to the row it belongs to. */
 function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRow[] {
-  const known = new Map<readonly string[], ValueFacts | undefined>();
   const groups = new Map<string, GroupRows>();
-  for (const sum of sums) {
-    let own = known.get(sum.values);
-    if (own === undefined) {
-      if (known.has(sum.values)) continue;
-      own = valueFacts(sum.values, stream, facts, groups);
-      known.set(sum.values, own);
-      if (own === undefined) continue;
-    }
+  const pricing = { fields: stream.question.fields, edges: plan.edges, book: facts.book };
+  const rowsOf = (values: readonly string[]) => groupRows(values, stream, facts, groups);
+  forEachPriced(sums, pricing, rowsOf, ({ byBucket }, sum, prices) => {
     const bucket = plan.bucketOf[sum.segment]!;
-    const prices = unitPrices(facts.book, own.attributes, plan.edges[sum.segment]!);
     const { atto, unpriced } = rate(sum.quantities, prices);
-    const row = own.rows.byBucket[bucket];
+    const row = byBucket[bucket];
     if (row) addTo(row, sum, atto);
     const { events, quantities, values } = sum;
     const added = row ?? { events, quantities: [...quantities], atto, unpriced: NONE, values: [values] };
-    own.rows.byBucket[bucket] = added;
+    byBucket[bucket] = added;
     if (unpriced.length > 0 && added.unpriced === NONE) added.unpriced = new Map();
-    for (const { component, quantity } of unpriced) {
-      added.unpriced.set(component, (added.unpriced.get(component) ?? 0n) + quantity);
-    }
-  }
+    addUnpriced(added.unpriced, unpriced);
+  });
   const ordered = [...groups.values()].sort((a, b) => compareGroups(a.group, b.group));
   return plan.buckets.flatMap((bucket, at) =>
     ordered.flatMap(({ group, byBucket }) => {
@@ -149,15 +118,14 @@ function addTo(row: OpenRow, sum: SumRow, atto: bigint): void {
   if (row.values.at(-1) !== sum.values) row.values.push(sum.values);
 }
 
-/** The facts of one set of values; undefined when a filter on names leaves it out. */
-function valueFacts(
+/** The rows that one set of values belongs to; undefined when a filter on names leaves it out. */
+function groupRows(
   values: readonly string[],
   stream: StreamPlan,
   facts: FoldFacts,
   groups: Map<string, GroupRows>,
-): ValueFacts | undefined {
-  const { fields } = stream.question;
-  const valueIn = (field: SeriesField): string => values[fields.indexOf(field)] ?? "";
+): GroupRows | undefined {
+  const valueIn = valueReader(stream.question.fields, values);
   const keyName = facts.keyNames.get(valueIn("apiKeyId")) ?? "";
   if (!stream.nameFilters.every((names) => names.has(keyName))) return undefined;
   const grouped = stream.grouping.map((dimension) => {
@@ -172,8 +140,7 @@ function valueFacts(
   const key = [...grouped.map(([, value]) => value), usageType].join("\u0000");
   const rows = groups.get(key) ?? { group: { usageType, values: grouped }, byBucket: [] };
   groups.set(key, rows);
-  const attributes = Object.fromEntries(RATE_FIELDS.map((field) => [field, valueIn(field)])) as RateAttributes;
-  return { attributes, rows };
+  return rows;
 }
 
 function compareGroups(a: RowGroup, b: RowGroup): number {

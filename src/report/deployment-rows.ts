@@ -4,12 +4,11 @@ import { deploymentUsage } from "../accounts/deployment-usage.ts";
 import type { Deployment } from "../accounts/records.ts";
 import type { Instant } from "../domain/time.ts";
 import { METERS, type SeriesField } from "../domain/usage.ts";
-import type { SumRow } from "../ledger/ledger.ts";
-import type { StreamPlan } from "./usage-plan.ts";
+import type { SumQuestion, SumRow } from "../ledger/ledger.ts";
 
-/** Rows for a stream's plan; deployments that still run count up to `now`. */
-export function deploymentRows(deployments: readonly Deployment[], plan: StreamPlan, now: Instant): SumRow[] {
-  const { edges, fields, filters } = plan.question;
+/** Rows for a question about deployments; those that still run count up to `now`. */
+export function deploymentRows(deployments: readonly Deployment[], question: SumQuestion, now: Instant): SumRow[] {
+  const { edges, fields, filters } = question;
   const rows: SumRow[] = [];
   for (const deployment of deployments) {
     const known = new Map<string, readonly string[]>();

@@ -3,7 +3,8 @@
 import { type Dimension, dimensionsOf, STREAM_DIMENSIONS } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
-import { billingUsage, type ReportSources } from "./billing-usage.ts";
+import { billingUsage } from "./billing-usage.ts";
+import type { ReportSources } from "./priced-sums.ts";
 
 export type FilterOptions = Readonly<Partial<Record<Dimension, readonly string[]>>>;
 

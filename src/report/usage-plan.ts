@@ -1,14 +1,12 @@
 /** From a checked question to what is read: buckets, segments and one ledger question a stream. Pure. */
 
 import { DEFAULT_GROUPING, DIMENSION_FIELD, type Dimension, STREAM_DIMENSIONS } from "../domain/dimension.ts";
-import { dayEdges, hourEdges, type Instant, type TimeRange } from "../domain/time.ts";
+import { dayEdges, hourEdges, type Instant } from "../domain/time.ts";
 import { type SeriesField, type Stream, usageTypesOf } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { SumQuestion } from "../ledger/ledger.ts";
 import { RATE_FIELDS } from "../rating/price.ts";
-
-/** A local day or hour: where it truly begins and ends. */
-export type Bucket = TimeRange;
+import { type Segments, segmentsOf } from "./segments.ts";
 
 export interface StreamPlan {
   readonly stream: Stream;
@@ -19,11 +17,7 @@ export interface StreamPlan {
   readonly question: SumQuestion;
 }
 
-export interface UsagePlan {
-  readonly buckets: readonly Bucket[];
-  /** For each segment of the questions the place of its bucket. */
-  readonly bucketOf: readonly number[];
-  readonly edges: readonly Instant[];
+export interface UsagePlan extends Segments {
   readonly streams: readonly StreamPlan[];
 }
 
@@ -41,21 +35,9 @@ const DESCRIPTIVE_FIELDS: Readonly<Record<Stream, readonly SeriesField[]>> = {
 export function planUsage(question: UsageQuery, account: string, priceEdges: readonly Instant[]): UsagePlan {
   const { range, timezone } = question;
   const cuts = question.granularity === "HOURLY" ? hourEdges(range, timezone) : dayEdges(range, timezone);
-  const buckets = cuts.slice(0, -1).map((start, at) => ({ start, end: cuts[at + 1]! }));
-  const inside = [...cuts, ...priceEdges].filter((edge) => edge > range.start && edge < range.end);
-  const edges = [...new Set([range.start, ...inside, range.end])].sort((a, b) => a - b);
-  const bucketOf: number[] = [];
-  let bucket = 0;
-  for (const edge of edges.slice(0, -1)) {
-    while (buckets[bucket]!.end <= edge) bucket += 1;
-    bucketOf.push(bucket);
-  }
-  return {
-    buckets,
-    bucketOf,
-    edges,
-    streams: question.streams.map((stream) => planStream(question, account, stream, edges)),
-  };
+  const segments = segmentsOf(range, cuts, priceEdges);
+  const streams = question.streams.map((stream) => planStream(question, account, stream, segments.edges));
+  return { ...segments, streams };
 }
 
 function planStream(question: UsageQuery, account: string, stream: Stream, edges: readonly Instant[]): StreamPlan {

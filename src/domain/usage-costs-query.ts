@@ -1,0 +1,147 @@
+/** The question of usageCosts: from untrusted words to a checked {@link UsageCostsQuery} (contract, section 4). */
+
+import { isRecord, QueryChecker, type RawQuery } from "./query-checker.ts";
+import { isPlainText, TEXT_CHARACTERS_MAX } from "./text.ts";
+import type { TimeRange } from "./time.ts";
+import type { SeriesField } from "./usage.ts";
+import { RANGE_DAYS_MAX } from "./usage-query.ts";
+
+/** In the order in which rows are sorted by them. HOUR and DAY exclude each other. */
+export const COST_DIMENSIONS = ["HOUR", "DAY", "MODEL", "USER", "API_KEY"] as const;
+export type CostDimension = (typeof COST_DIMENSIONS)[number];
+
+/** The series field of a dimension that is none of time. */
+export const COST_DIMENSION_FIELD = {
+  MODEL: "model",
+  USER: "user",
+  API_KEY: "apiKeyId",
+} as const satisfies Partial<Record<CostDimension, SeriesField>>;
+
+export const COST_SCOPES = ["SCOPE_UNSPECIFIED", "ACCOUNT", "SELF"] as const;
+export const COST_FILTERS = ["apiKeyId", "model", "sessionId", "user"] as const;
+export type CostFilter = (typeof COST_FILTERS)[number];
+export const COST_GROUP_BY_MAX = 2;
+export const COST_PAGE_SIZE_MAX = 1_000;
+
+/** Where a page begins: after the row with these values, in the answer to this question. */
+export interface CostsPageStart {
+  /** The question in full, as the report writes it. */
+  readonly question: string;
+  readonly values: readonly string[];
+}
+
+export interface UsageCostsQuery {
+  readonly range: TimeRange;
+  /** Undefined where it depends on the caller's role. */
+  readonly scope: "ACCOUNT" | "SELF" | undefined;
+  /** In the order of COST_DIMENSIONS. */
+  readonly groupBy: readonly CostDimension[];
+  /** All must hold. */
+  readonly filter: Readonly<Partial<Record<CostFilter, string>>>;
+  /** Rows on a page. */
+  readonly pageSize: number;
+  readonly pageStart: CostsPageStart | undefined;
+}
+
+const FIELDS = ["startTime", "endTime", "scope", "groupBy", "filter", "pageSize", "pageToken"] as const;
+
+/**
+ * Checks a question. All that is wrong is reported at once.
+ * @throws Fault with a problem for each mistake.
+ */
+export function parseUsageCostsQuery(raw: unknown): UsageCostsQuery {
+  const check = new QueryChecker("body");
+  const body = isRecord(raw) ? raw : {};
+  if (!isRecord(raw)) {
+    check.add("wrong_type", "body", { value: raw ?? null, allowed: "a JSON object" });
+    check.finish();
+  }
+  check.names(body, FIELDS);
+  const start = check.time(body, "startTime");
+  const end = check.time(body, "endTime");
+  if (start !== undefined && end !== undefined) {
+    check.range({ start, end }, { daysMax: RANGE_DAYS_MAX, zone: "UTC" });
+  }
+  const scope = check.oneOf(body, "scope", COST_SCOPES);
+  const groupBy = checkGroupBy(check, check.texts(body.groupBy, "groupBy"));
+  const filter = checkFilter(check, body.filter);
+  const pageSize = checkPageSize(check, body.pageSize);
+  const pageStart = checkPageToken(check, body);
+  check.finish();
+  return {
+    range: { start: start!, end: end! },
+    scope: scope === "SCOPE_UNSPECIFIED" ? undefined : scope,
+    groupBy,
+    filter,
+    pageSize,
+    pageStart,
+  };
+}
+
+function checkGroupBy(check: QueryChecker, names: readonly string[]): CostDimension[] {
+  if (names.length > COST_GROUP_BY_MAX) {
+    check.add("too_many", "groupBy", { count: names.length, max: COST_GROUP_BY_MAX });
+  }
+  const found = new Set<CostDimension>();
+  for (const name of names.slice(0, COST_GROUP_BY_MAX)) {
+    const dimension = COST_DIMENSIONS.find((one) => one === name);
+    if (!dimension) check.add("unknown_dimension", "groupBy", { value: name, allowed: COST_DIMENSIONS });
+    else if (found.has(dimension)) check.add("repeated_dimension", "groupBy", { value: name });
+    else found.add(dimension);
+  }
+  if (found.has("HOUR") && found.has("DAY")) {
+    check.add("exclusive_dimensions", "groupBy", { value: "HOUR", other: "DAY" });
+  }
+  return COST_DIMENSIONS.filter((dimension) => found.has(dimension));
+}
+
+function checkFilter(check: QueryChecker, filter: unknown): UsageCostsQuery["filter"] {
+  if (filter === undefined || filter === null) return {};
+  if (!isRecord(filter)) {
+    check.add("wrong_type", "filter", { value: filter, allowed: 'an object such as {"model":"m"}' });
+    return {};
+  }
+  check.names(filter, COST_FILTERS, "filter.");
+  const kept: Partial<Record<CostFilter, string>> = {};
+  for (const name of COST_FILTERS) {
+    // An empty value asks for nothing, as in protobuf.
+    const value = check.text(filter, name, `filter.${name}`);
+    if (value === undefined) continue;
+    if (isPlainText(value)) kept[name] = value;
+    else check.add("bad_string", `filter.${name}`, { value, min: 1, max: TEXT_CHARACTERS_MAX });
+  }
+  return kept;
+}
+
+/** A whole number, or its digits as text. 0 stands for the default, the most that a page holds. */
+function checkPageSize(check: QueryChecker, value: unknown): number {
+  const size = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : (value ?? 0);
+  if (typeof size !== "number" || !Number.isInteger(size) || size < 0) {
+    check.add("wrong_type", "pageSize", { value, allowed: "a whole number from 1" });
+    return COST_PAGE_SIZE_MAX;
+  }
+  return Math.min(size || COST_PAGE_SIZE_MAX, COST_PAGE_SIZE_MAX);
+}
+
+function checkPageToken(check: QueryChecker, body: RawQuery): CostsPageStart | undefined {
+  const token = check.text(body, "pageToken");
+  if (token === undefined) return undefined;
+  return readPageToken(token) ?? check.add("bad_page_token", "pageToken", { value: token });
+}
+
+/** The text of a page token. Rows may come and go before and after it: it names a place, not a count. */
+export function writePageToken({ question, values }: CostsPageStart): string {
+  return Buffer.from(JSON.stringify([question, ...values])).toString("base64url");
+}
+
+function readPageToken(token: string): CostsPageStart | undefined {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
+    if (!Array.isArray(parts) || !parts.every((part) => typeof part === "string")) return undefined;
+    const [question = "", ...values] = parts;
+    // Decoding skips what is no base64url, so only the text that comes back the same is a token of ours.
+    return writePageToken({ question, values }) === token ? { question, values } : undefined;
+  } catch {
+    return undefined;
+  }
+}
