@@ -95,3 +95,13 @@ export async function listUsers(store: Store, account: string, ask: PageAsk): Pr
     keyOf: (user) => user.id,
   });
 }
+
+/** The email of each user of the account, by the user's id. */
+export async function userEmails(store: Store, account: string): Promise<Map<string, string>> {
+  const rows = await store.database
+    .selectFrom("users")
+    .select(["id", "email"])
+    .where("account", "=", account)
+    .execute();
+  return new Map(rows.map((row) => [row.id, row.email]));
+}

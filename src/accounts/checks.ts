@@ -5,11 +5,14 @@ import { type Problem, problem } from "../domain/fault.ts";
 import { isBareId, isPlainText } from "../domain/text.ts";
 import { EVENT_TIME_AHEAD_MAX_MS, EVENT_TIME_MIN, formatInstant, type Instant } from "../domain/time.ts";
 import { ACCELERATOR_TYPES } from "../domain/usage.ts";
-import type { DeploymentPatch, NewAccount, NewApiKey, NewDeployment, NewUser, Scale } from "./records.ts";
+import type { DeploymentPatch, NewAccount, NewApiKey, NewDeployment, NewUser, QuotaPatch, Scale } from "./records.ts";
 import { ROLES } from "./records.ts";
 
 export const REPLICA_COUNT_MAX = 10_000;
 export const ACCELERATOR_COUNT_MAX = 1_024;
+export const INT64_MAX = 2n ** 63n - 1n;
+export const THRESHOLDS_MAX = 20;
+export const THRESHOLD_USD_MAX = 1_000_000_000n;
 const PLACEMENT = /^[A-Z0-9_]{0,64}$/;
 const EMAIL = /^[^\s@]+@[^\s@]+$/;
 
@@ -105,4 +108,29 @@ export function scaleProblems(ask: Scale, now: Instant): Problem[] {
     problems.push(problem("time_out_of_bounds", "time", facts));
   }
   return problems;
+}
+
+export function quotaProblems(patch: QuotaPatch): Problem[] {
+  const allowed = `a whole number from 0 to ${INT64_MAX}`;
+  return Object.entries(patch).flatMap(([field, value]: [string, bigint | undefined]) =>
+    value === undefined || (value >= 0n && value <= INT64_MAX)
+      ? []
+      : [problem("wrong_type", field, { value: `${value}`, allowed })],
+  );
+}
+
+/** A threshold that was no number at all is undefined here: the caller has reported it. */
+export function thresholdProblems(thresholds: readonly (bigint | undefined)[]): Problem[] {
+  const field = "monthlySpendUsdThresholds";
+  if (thresholds.length > THRESHOLDS_MAX) {
+    return [problem("too_many", field, { count: thresholds.length, max: THRESHOLDS_MAX })];
+  }
+  return thresholds.flatMap((value, at) => {
+    const before = thresholds[at - 1];
+    let allowed: string | undefined;
+    if (value === undefined) return [];
+    if (value < 1n || value > THRESHOLD_USD_MAX) allowed = `whole dollars from 1 to ${THRESHOLD_USD_MAX}`;
+    else if (before !== undefined && value <= before) allowed = `more than the threshold before it, ${before}`;
+    return allowed === undefined ? [] : [problem("wrong_type", `${field}.${at}`, { value: `${value}`, allowed })];
+  });
 }

@@ -188,3 +188,27 @@ export async function keyNames(store: Store, account: string): Promise<Map<strin
     .execute();
   return new Map(rows.map((row) => [row.keyId, row.displayName]));
 }
+
+/** The ids of every key the user ever had, revoked ones included, since usage may come late. */
+export async function keyIdsOf(store: Store, { account, user }: Owner): Promise<string[]> {
+  const rows = await store.database
+    .selectFrom("apiKeys")
+    .select("keyId")
+    .where("account", "=", account)
+    .where("user", "=", user)
+    .execute();
+  return rows.map((row) => row.keyId);
+}
+
+/** The email of the user who owns each key the account ever had, by key id. */
+export async function keyEmails(store: Store, account: string): Promise<Map<string, string>> {
+  const rows = await store.database
+    .selectFrom("apiKeys")
+    .innerJoin("users", (join) =>
+      join.onRef("users.account", "=", "apiKeys.account").onRef("users.id", "=", "apiKeys.user"),
+    )
+    .select(["apiKeys.keyId", "users.email"])
+    .where("apiKeys.account", "=", account)
+    .execute();
+  return new Map(rows.map((row) => [row.keyId, row.email]));
+}

@@ -86,6 +86,36 @@ export interface Deployment extends DeploymentAttributes {
   readonly attributeChanges: readonly AttributeChange[];
 }
 
+/** What an account's use of can be limited, in the order of a list. */
+export const QUOTA_IDS = ["monthly-spend-usd", "serverless-inference-rpm"] as const;
+type QuotaId = (typeof QUOTA_IDS)[number];
+
+/** A limit: whole dollars a UTC month, or requests a minute. UNLIMITED (quotas.ts) stands for none. */
+export interface Quota {
+  readonly account: string;
+  readonly id: QuotaId;
+  /** The limit that holds; at most `maxValue`. */
+  readonly value: bigint;
+  /** How far the account's own administrators may raise the value. */
+  readonly maxValue: bigint;
+  /** The account's creation while nothing was set. */
+  readonly updateTime: Instant;
+}
+
+/** What is left out stays. */
+export interface QuotaPatch {
+  readonly value?: bigint | undefined;
+  readonly maxValue?: bigint | undefined;
+}
+
+export interface NotificationSettings {
+  readonly account: string;
+  /** Whole dollars of a UTC month, ascending and distinct. */
+  readonly monthlySpendUsdThresholds: readonly bigint[];
+  /** The account's creation while nothing was set. */
+  readonly updateTime: Instant;
+}
+
 /** Who is calling: what a key stands for. */
 export interface Caller {
   readonly account: string;

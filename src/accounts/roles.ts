@@ -44,3 +44,8 @@ export function mayManageKey(caller: Caller, key: { account: string; user: strin
 export function defaultKeyRole(callerRole: Role, userRole: Role): Role {
   return GRANTABLE[callerRole].includes(userRole) ? userRole : callerRole;
 }
+
+/** Whether the role may move a quota's maxValue: the ceiling that an account's own administrators stay under. */
+export function maySetMaxValue(role: Role): boolean {
+  return role === "OPERATOR";
+}

@@ -1,6 +1,7 @@
 /**
- * Accounts, users, keys and deployments, kept. Every call names the account it is for, except those of the installation's
- * operator and the look-up of a key (house, law 6). What is not there is a Fault `not_found`, except in a `find`.
+ * Accounts, users, keys, deployments and quotas, kept. Every call names the account it is for, except those of the
+ * installation's operator and the look-up of a key (house, law 6). What is not there is a Fault `not_found`, except in a
+ * `find`.
  */
 
 import { Fault, type Problem, problem, refuseIfAny } from "../domain/fault.ts";
@@ -11,7 +12,9 @@ import * as deployments from "./deployments.ts";
 import { couldBeKey, hashOf, isGivenKey, type RandomBytes } from "./key-text.ts";
 import * as keys from "./keys.ts";
 import { LastUse } from "./last-use.ts";
+import * as notifications from "./notification-settings.ts";
 import type { Page, PageAsk } from "./paging.ts";
+import * as quotas from "./quotas.ts";
 import type {
   Account,
   ApiKey,
@@ -24,6 +27,9 @@ import type {
   NewApiKey,
   NewDeployment,
   NewUser,
+  NotificationSettings,
+  Quota,
+  QuotaPatch,
   Scale,
   User,
 } from "./records.ts";
@@ -209,6 +215,21 @@ export class Accounts {
     return keys.keyNames(this.#store, account);
   }
 
+  /** The ids of every key the user ever had. */
+  keyIdsOf(account: string, user: string): Promise<string[]> {
+    return keys.keyIdsOf(this.#store, { account, user });
+  }
+
+  /** The email of each key's owner, by key id, revoked keys included. */
+  keyEmails(account: string): Promise<Map<string, string>> {
+    return keys.keyEmails(this.#store, account);
+  }
+
+  /** The email of each user of the account, by the user's id. */
+  userEmails(account: string): Promise<Map<string, string>> {
+    return accounts.userEmails(this.#store, account);
+  }
+
   /** @throws Fault `already_exists`, or `id_retired` for the id of a deleted one. */
   async createDeployment(account: string, ask: NewDeployment): Promise<Deployment> {
     return deployments.createDeployment(await this.#inside(account), account, ask);
@@ -251,6 +272,27 @@ export class Accounts {
   /** Every deployment the account ever had, with both timelines. */
   deploymentsForUsage(account: string): Promise<Deployment[]> {
     return deployments.deploymentsForUsage(this.#store, account);
+  }
+
+  async listQuotas(account: string, ask: PageAsk): Promise<Page<Quota>> {
+    return quotas.listQuotas(await this.#inside(account), account, ask);
+  }
+
+  async getQuota(account: string, id: string): Promise<Quota> {
+    return quotas.getQuota(await this.#inside(account), account, id);
+  }
+
+  /** Whether the caller may set the maxValue is asked of roles.ts before. */
+  async patchQuota(account: string, id: string, patch: QuotaPatch): Promise<Quota> {
+    return quotas.patchQuota(await this.#inside(account), { account, id }, patch);
+  }
+
+  async getNotificationSettings(account: string): Promise<NotificationSettings> {
+    return notifications.getNotificationSettings(await this.#inside(account), account);
+  }
+
+  async setNotificationSettings(account: string, thresholds: readonly bigint[]): Promise<NotificationSettings> {
+    return notifications.setNotificationSettings(await this.#inside(account), account, thresholds);
   }
 
   /** @throws Fault `not_found` when there is no such account. */

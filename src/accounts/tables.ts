@@ -69,6 +69,22 @@ interface AttributeChangesTable extends AttributeColumns {
   readonly time: Instant;
 }
 
+interface QuotasTable {
+  readonly account: string;
+  readonly id: string;
+  /** Decimal text, here and below: an int64 does not fit a number. */
+  readonly value: string;
+  readonly maxValue: string;
+  readonly updateTime: Instant;
+}
+
+interface NotificationSettingsTable {
+  readonly account: string;
+  /** JSON: a list of decimal texts. */
+  readonly monthlySpendUsdThresholds: string;
+  readonly updateTime: Instant;
+}
+
 export interface Tables {
   readonly accounts: AccountsTable;
   readonly users: UsersTable;
@@ -76,6 +92,8 @@ export interface Tables {
   readonly deployments: DeploymentsTable;
   readonly replicaChanges: ReplicaChangesTable;
   readonly attributeChanges: AttributeChangesTable;
+  readonly quotas: QuotasTable;
+  readonly notificationSettings: NotificationSettingsTable;
 }
 
 /** The database, or a transaction on it, with the clock and the randomness. */

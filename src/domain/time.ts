@@ -105,7 +105,7 @@ export function addLocalDays(instant: Instant, zone: string, days: number): Inst
 }
 
 /** The start of the local day that holds the instant. */
-function dayStart(instant: Instant, zone: string): Instant {
+export function dayStart(instant: Instant, zone: string): Instant {
   return zoned(instant, zone).startOfDay().epochMilliseconds;
 }
 
@@ -120,6 +120,17 @@ export function dayEdges(range: TimeRange, zone: string): Instant[] {
     date = date.add({ days: 1 });
     const edge = date.toZonedDateTime(zone).epochMilliseconds;
     if (edge > edges.at(-1)!) edges.push(edge);
+  }
+  return edges;
+}
+
+/** The edges of all local months of `zone` that touch the range, first edge at or before its start. */
+export function monthEdges(range: TimeRange, zone: string): Instant[] {
+  let date = zoned(range.start, zone).toPlainDate().with({ day: 1 });
+  const edges = [date.toZonedDateTime(zone).epochMilliseconds];
+  while (edges.at(-1)! < range.end) {
+    date = date.add({ months: 1 });
+    edges.push(date.toZonedDateTime(zone).epochMilliseconds);
   }
   return edges;
 }

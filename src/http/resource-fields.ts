@@ -29,6 +29,20 @@ export function instantOf(text: string | undefined, field: string, problems: Pro
   return instant;
 }
 
+const INT64_TEXT = /^-?\d{1,19}$/;
+
+/** The whole number of a field, sent as text or as a JSON integer; what is none is added to `problems`. */
+export function int64Of(sent: string | number | undefined, field: string, problems: Problem[]): bigint | undefined {
+  if (sent === undefined) return undefined;
+  if (typeof sent === "string" ? INT64_TEXT.test(sent) : Number.isSafeInteger(sent)) return BigInt(sent);
+  const allowed = "a whole number of at most 19 digits, as text where it is past 9007199254740991";
+  problems.push(problem("wrong_type", field, { value: sent, allowed }));
+  return undefined;
+}
+
+/** An int64 in a request. */
+export const sentInt64 = { type: ["string", "integer"] } as const;
+
 const tag = { type: "string", description: "1 to 128 characters of letters, digits, space and -_./:@" } as const;
 
 /** Tags in a request: other names are dropped without an error. */

@@ -6,6 +6,8 @@ import type { FileKind } from "../../sqlite/file.ts";
  * - `api_keys`: only the SHA-256 of a key. A revoked key keeps its row: usage reports still need its name.
  * - `deployments`: a deleted one keeps its row, so that its id is never given again and its usage stays.
  * - `replica_changes`, `attribute_changes`: what held from when on; past usage is read from them and never changes.
+ * - `quotas`, `notification_settings`: only what was set; what has no row stands at its default. Limits are decimal text,
+ *   since an int64 does not fit a number.
  */
 export const ACCOUNTS_FILE: FileKind = {
   applicationId: 0x44_61_79_41,
@@ -32,5 +34,9 @@ export const ACCOUNTS_FILE: FileKind = {
        base_model TEXT NOT NULL, accelerator_type TEXT NOT NULL, accelerator_count INTEGER NOT NULL,
        placement TEXT NOT NULL, annotations TEXT NOT NULL, PRIMARY KEY (account, deployment, time),
        FOREIGN KEY (account, deployment) REFERENCES deployments (account, id)) STRICT, WITHOUT ROWID;`,
+    `CREATE TABLE quotas (account TEXT NOT NULL REFERENCES accounts (id), id TEXT NOT NULL, value TEXT NOT NULL,
+       max_value TEXT NOT NULL, update_time INTEGER NOT NULL, PRIMARY KEY (account, id)) STRICT, WITHOUT ROWID;
+     CREATE TABLE notification_settings (account TEXT PRIMARY KEY REFERENCES accounts (id),
+       monthly_spend_usd_thresholds TEXT NOT NULL, update_time INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
   ],
 };

@@ -1,0 +1,180 @@
+/** What an account owes by the month, and at which spends it wants to be told (contract, sections 5 and 8). */
+
+import type { FastifyInstance } from "fastify";
+import { THRESHOLD_USD_MAX, THRESHOLDS_MAX, thresholdProblems } from "../../accounts/checks.ts";
+import type { NotificationSettings } from "../../accounts/records.ts";
+import type { Accounts } from "../../accounts/store.ts";
+import { type Problem, refuseIfAny } from "../../domain/fault.ts";
+import { formatInstant } from "../../domain/time.ts";
+import { invoiceJson } from "../../render/invoices.ts";
+import type { Service } from "../../service.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { int64Of, sentInt64, timeSchema } from "../resource-fields.ts";
+import { accountParams, errorSchema, moneySchema, noQuery, unpricedSchema } from "../schemas.ts";
+
+const READERS = ["OPERATOR", "ADMIN", "USER"] as const;
+const WRITERS = ["OPERATOR", "ADMIN"] as const;
+
+const settingsExample = {
+  monthlySpendUsdThresholds: ["500", "800"],
+  updateTime: "2026-05-01T09:30:00Z",
+} as const;
+
+const settingsReply = {
+  description: "The settings",
+  type: "object",
+  properties: {
+    monthlySpendUsdThresholds: {
+      type: "array",
+      items: { type: "string", description: "Whole dollars, an int64 as text" },
+      description: "Spends of a UTC month, ascending; none by default",
+    },
+    updateTime: { ...timeSchema, description: "The account's creation while nothing was set" },
+  },
+  required: Object.keys(settingsExample),
+  additionalProperties: false,
+  examples: [settingsExample],
+} as const;
+
+function settingsJson(settings: NotificationSettings): object {
+  return {
+    monthlySpendUsdThresholds: settings.monthlySpendUsdThresholds.map(String),
+    updateTime: formatInstant(settings.updateTime),
+  };
+}
+
+const invoiceExample = {
+  name: "accounts/acme/invoices/2026-10",
+  state: "CLOSED",
+  startTime: "2026-10-01T00:00:00Z",
+  endTime: "2026-11-01T00:00:00Z",
+  amount: { currencyCode: "USD", units: "417", nanos: 250331904 },
+  unpricedQuantities: [],
+} as const;
+
+const invoiceSchema = {
+  type: "object",
+  properties: {
+    name: { type: "string" },
+    state: { type: "string", enum: ["CLOSED", "PENDING"], description: "PENDING while the month runs" },
+    startTime: { ...timeSchema, description: "The start of the UTC month" },
+    endTime: { ...timeSchema, description: "Its end, exclusive" },
+    amount: { ...moneySchema, description: "What billingUsage counts for the month, rounded once" },
+    unpricedQuantities: unpricedSchema,
+  },
+  required: Object.keys(invoiceExample),
+  additionalProperties: false,
+  examples: [invoiceExample],
+} as const;
+
+interface PatchSettings {
+  Params: { account_id: string };
+  Body: { monthlySpendUsdThresholds: (string | number)[] };
+}
+
+export function billingRoutes(app: FastifyInstance, service: Service): void {
+  invoicesRoute(app, service);
+  settingsRoutes(app, service.accounts);
+}
+
+function invoicesRoute(app: FastifyInstance, service: Service): void {
+  app.get<{ Params: { account_id: string }; Querystring: PageQuery & { showPending?: "true" | "false" } }>(
+    "/v1/accounts/:account_id/billing/invoices",
+    {
+      config: { access: READERS },
+      schema: {
+        tags: ["Billing"],
+        operationId: "listInvoices",
+        summary: "What the account owes, one invoice a UTC month, newest first",
+        description:
+          "Each month that has ended and has usage has an invoice. Amounts are reckoned from today's usage and prices: " +
+          "usage that comes late or is voided, and a corrected price, change the invoice of their month.",
+        params: accountParams,
+        querystring: {
+          type: "object",
+          properties: {
+            showPending: {
+              type: "string",
+              enum: ["true", "false"],
+              default: "false",
+              description: "Also the running month, with or without usage, counted up to now",
+            },
+            ...pageQuery.properties,
+          },
+          additionalProperties: false,
+        },
+        response: {
+          200: {
+            description: "One page of invoices",
+            type: "object",
+            properties: { invoices: { type: "array", items: invoiceSchema }, ...pageReplyProperties },
+            required: ["invoices", "totalSize"],
+            additionalProperties: false,
+            examples: [{ invoices: [invoiceExample], totalSize: 1 }],
+          },
+          default: errorSchema,
+        },
+      },
+    },
+    async ({ params, query }) => {
+      const ask = { ...pageAskOf(query), showPending: query.showPending === "true" };
+      return pageJson("invoices", await service.listInvoices(params.account_id, ask), invoiceJson);
+    },
+  );
+}
+
+function settingsRoutes(app: FastifyInstance, accounts: Accounts): void {
+  app.get<{ Params: { account_id: string } }>(
+    "/v1/accounts/:account_id/billing/notificationSettings",
+    {
+      config: { access: READERS },
+      schema: {
+        tags: ["Billing"],
+        operationId: "getNotificationSettings",
+        summary: "At which monthly spends the account wants to be told",
+        params: accountParams,
+        querystring: noQuery,
+        response: { 200: settingsReply, default: errorSchema },
+      },
+    },
+    async ({ params }) => settingsJson(await accounts.getNotificationSettings(params.account_id)),
+  );
+  app.patch<PatchSettings>(
+    "/v1/accounts/:account_id/billing/notificationSettings",
+    {
+      config: { access: WRITERS },
+      schema: {
+        tags: ["Billing"],
+        operationId: "updateNotificationSettings",
+        summary: "Replace the thresholds",
+        description: "Daybook keeps and shows the thresholds; it does not notify by them yet.",
+        params: accountParams,
+        querystring: noQuery,
+        body: {
+          type: "object",
+          properties: {
+            monthlySpendUsdThresholds: {
+              type: "array",
+              items: sentInt64,
+              maxItems: THRESHOLDS_MAX,
+              description: `Ascending and distinct, each 1 to ${THRESHOLD_USD_MAX} whole dollars; [] for none`,
+            },
+          },
+          required: ["monthlySpendUsdThresholds"],
+          additionalProperties: false,
+          examples: [{ monthlySpendUsdThresholds: ["500", "800"] }],
+        },
+        response: { 200: settingsReply, default: errorSchema },
+      },
+    },
+    async ({ params, body }) => {
+      const problems: Problem[] = [];
+      const thresholds = body.monthlySpendUsdThresholds.map((sent, at) =>
+        int64Of(sent, `monthlySpendUsdThresholds.${at}`, problems),
+      );
+      refuseIfAny([...problems, ...thresholdProblems(thresholds)]);
+      const whole = thresholds.filter((threshold) => threshold !== undefined);
+      return settingsJson(await accounts.setNotificationSettings(params.account_id, whole));
+    },
+  );
+}
