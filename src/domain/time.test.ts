@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dayEdges, formatInstant, formatInZone, hourEdges, parseInstant, parseZone } from "./time.ts";
+import { dayEdges, formatInstant, formatInZone, hourEdges, monthEdges, parseInstant, parseZone } from "./time.ts";
 
 const at = (text: string): number => parseInstant(text)!;
 
@@ -145,5 +145,20 @@ test("local hours: daylight saving repeats an hour as two buckets, half-hour cha
   for (const [zone, start, end, edges] of table) {
     const found = hourEdges({ start: at(start), end: at(end) }, zone).map((edge) => formatInZone(edge, zone));
     assert.deepEqual(found, edges, `${zone} ${start}`);
+  }
+});
+
+test("local months begin where the zone says", () => {
+  // biome-ignore format: a ledger
+  const table: [zone: string, start: string, end: string, edges: string[]][] = [
+    ["UTC", "2026-10-20T12:00:00Z", "2026-10-20T12:00:00.001Z", ["2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"]],
+    ["UTC", "2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z", ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"]],
+    ["UTC", "2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00.001Z", ["2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"]],
+    ["America/Los_Angeles", "2026-03-01T07:59:59Z", "2026-03-31T00:00:00Z", ["2026-02-01T00:00:00-08:00", "2026-03-01T00:00:00-08:00", "2026-04-01T00:00:00-07:00"]],
+    ["Africa/Cairo", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z", ["2026-05-01T00:00:00+03:00", "2026-06-01T00:00:00+03:00"]],
+  ];
+  for (const [zone, start, end, edges] of table) {
+    const got = monthEdges({ start: at(start), end: at(end) }, zone).map((edge) => formatInZone(edge, zone));
+    assert.deepEqual(got, edges, `${zone} ${start}`);
   }
 });

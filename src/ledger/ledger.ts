@@ -4,7 +4,7 @@
  * without.
  */
 
-import type { Instant } from "../domain/time.ts";
+import type { Instant, TimeRange } from "../domain/time.ts";
 import type { KeptEvent, SeriesField, UsageBatch, UsageType } from "../domain/usage.ts";
 
 /** What became of a batch. Events that are neither duplicates nor conflicts were created. */
@@ -39,6 +39,32 @@ export interface SumRow {
   readonly quantities: readonly bigint[];
 }
 
+/** Where a page of events ended: the order's own key, so it means the same whatever is written meanwhile. */
+export interface EventCursor {
+  /** The number of the event's slot since the epoch. */
+  readonly slot: number;
+  /** The event's place in the order of arrival. */
+  readonly arrival: number;
+}
+
+/** A question for the events of a range, page by page. */
+export interface EventsQuestion {
+  readonly range: TimeRange;
+  /** All when left out. */
+  readonly usageTypes?: readonly UsageType[];
+  /** The `next` of the page before; the first page when left out. */
+  readonly after?: EventCursor;
+  /** The events of a page, at most; 1 or more. */
+  readonly limit: number;
+}
+
+export interface EventsPage {
+  /** In the order of their slot, then arrival. A page may hold fewer than the limit, or none, and not be the last. */
+  readonly events: readonly KeptEvent[];
+  /** Left out on the last page. */
+  readonly next?: EventCursor;
+}
+
 export interface Ledger {
   /**
    * Writes events down; resolves when they are durable. An event whose (account, id) is known changes nothing.
@@ -51,6 +77,11 @@ export interface Ledger {
   sum(account: string, questions: readonly SumQuestion[]): Promise<SumRow[][]>;
   /** One event by its id. */
   find(account: string, id: string): Promise<KeptEvent | undefined>;
+  /**
+   * Events of a range as they were written, voided ones too. What is written or voided between two pages neither repeats
+   * nor displaces an event; whether it is in the pages to come itself depends on where the pages have got to.
+   */
+  events(account: string, question: EventsQuestion): Promise<EventsPage>;
   /** Finishes what was accepted and lets go of the engine. */
   close(): Promise<void>;
 }

@@ -1,8 +1,17 @@
 /** The plain oracle: every event in a list, every sum made from it by looking at each one. Slow, and easy to believe. */
 
-import type { Instant } from "../domain/time.ts";
+import { type Instant, SLOT_MS } from "../domain/time.ts";
 import { differingField, FIELD_AT, type KeptEvent, METERS, type UsageBatch, type UsageEvent } from "../domain/usage.ts";
-import type { AppendOutcome, Ledger, SumQuestion, SumRow, VoidOutcome } from "./ledger.ts";
+import type {
+  AppendOutcome,
+  EventCursor,
+  EventsPage,
+  EventsQuestion,
+  Ledger,
+  SumQuestion,
+  SumRow,
+  VoidOutcome,
+} from "./ledger.ts";
 
 interface Entry {
   readonly event: UsageEvent;
@@ -67,7 +76,29 @@ export class MemoryLedger implements Ledger {
     return entry && { ...entry.event, voidedAt: entry.voidedAt };
   }
 
+  async events(account: string, question: EventsQuestion): Promise<EventsPage> {
+    const { range, usageTypes, after, limit } = question;
+    // A Map keeps the order of arrival.
+    const placed = [...this.#entries(account).values()].map((entry, arrival) => ({
+      entry,
+      cursor: { slot: Math.floor(entry.event.time / SLOT_MS), arrival },
+    }));
+    placed.sort((a, b) => order(a.cursor, b.cursor));
+    const found = placed.filter(({ entry: { event }, cursor }) => {
+      if (event.time < range.start || event.time >= range.end) return false;
+      if (usageTypes && !(usageTypes as readonly string[]).includes(event.series[FIELD_AT.usageType]!)) return false;
+      return after === undefined || order(cursor, after) > 0;
+    });
+    const page = found.slice(0, limit);
+    const events = page.map(({ entry }) => ({ ...entry.event, voidedAt: entry.voidedAt }));
+    return found.length > limit ? { events, next: page.at(-1)!.cursor } : { events };
+  }
+
   async close(): Promise<void> {}
+}
+
+function order(a: EventCursor, b: EventCursor): number {
+  return a.slot - b.slot || a.arrival - b.arrival;
 }
 
 function answer(entries: readonly Entry[], question: SumQuestion): SumRow[] {

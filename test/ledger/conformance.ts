@@ -14,7 +14,7 @@ import {
   type SeriesField,
   type UsageType,
 } from "../../src/domain/usage.ts";
-import type { Ledger, SumQuestion, SumRow } from "../../src/ledger/ledger.ts";
+import type { EventCursor, EventsQuestion, Ledger, SumQuestion, SumRow } from "../../src/ledger/ledger.ts";
 
 const MINUTE = 60_000;
 const SLOT = 15 * MINUTE;
@@ -130,8 +130,22 @@ const questionArbitrary: fc.Arbitrary<SumQuestion> = fc.record({
   ),
 });
 
+interface PagesQuestion extends Omit<EventsQuestion, "after"> {
+  readonly usageTypes: readonly UsageType[];
+}
+
+const pagesArbitrary: fc.Arbitrary<PagesQuestion> = fc.record({
+  range: fc.tuple(edgeArbitrary, edgeArbitrary).map(([a, b]) => ({ start: Math.min(a, b), end: Math.max(a, b) })),
+  usageTypes: fc.subarray<UsageType>(
+    ["TEXT_COMPLETION_INFERENCE_USAGE", "AUDIO_INFERENCE_USAGE", "TRAINING_TOKEN_USAGE"],
+    { minLength: 1 },
+  ),
+  limit: fc.constantFrom(1, 2, 3, 7, 1_000),
+});
+
 /** The whole truth, in plain objects. */
 class Truth {
+  /** In the order of arrival. */
   readonly events = new Map<string, { event: PlainEvent; voided: boolean }>();
 
   append(account: string, events: readonly PlainEvent[]) {
@@ -179,6 +193,42 @@ class Truth {
     }
     return [...sums].map(([group, sum]) => `${group} ${sum.join(" ")}`).sort();
   }
+
+  /** What {@link readPages} must give. */
+  pages(account: string, { range, usageTypes }: PagesQuestion): string[] {
+    const found: { slot: number; line: string }[] = [];
+    for (const [key, { event, voided }] of this.events) {
+      if (!key.startsWith(`${account} `) || event.time < range.start || event.time >= range.end) continue;
+      if (!(usageTypes as string[]).includes(event.labels.usageType!)) continue;
+      const [sent, series] = [event.labels, { ...event.labels, team: event.labels.team || event.team }].map(labelsOf);
+      const line = JSON.stringify([event.id, event.time, sent, series, event.quantities, voided ? BASE : null]);
+      found.push({ slot: Math.floor(event.time / SLOT), line });
+    }
+    // Sorting is stable: within a slot the order of arrival stays.
+    return found.sort((a, b) => a.slot - b.slot).map(({ line }) => line);
+  }
+}
+
+/** All pages of a question, one after the other; `between` runs after the first. Each event as one line. */
+async function readPages(
+  ledger: Ledger,
+  account: string,
+  question: PagesQuestion,
+  between?: () => Promise<unknown>,
+): Promise<string[]> {
+  const lines: string[] = [];
+  let after: EventCursor | undefined;
+  for (let pages = 0; ; pages += 1) {
+    assert.ok(pages < 1_000, "the pages come to an end");
+    const page = await ledger.events(account, after ? { ...question, after } : question);
+    assert.ok(page.events.length <= question.limit);
+    for (const { id, time, sent, series, quantities, voidedAt } of page.events) {
+      lines.push(JSON.stringify([id, time, sent, series, quantities, voidedAt ?? null]));
+    }
+    if (!page.next) return lines;
+    after = page.next;
+    if (pages === 0) await between?.();
+  }
 }
 
 /** What makes two writes of one id the same: time, labels as sent, quantities. What a key adds is no part of it. */
@@ -209,7 +259,8 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
       const property = fc.asyncProperty(
         fc.array(stepArbitrary, { maxLength: 8 }),
         fc.array(questionArbitrary, { minLength: 1, maxLength: 4 }),
-        async (steps, questions) => {
+        pagesArbitrary,
+        async (steps, questions, pages) => {
           const { ledger } = opened;
           const truth = new Truth();
           fresh += 1;
@@ -236,6 +287,7 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
             for (const [at, question] of questions.entries()) {
               assert.deepEqual(plainRows(answers[at]!), truth.sum(account, question));
             }
+            assert.deepEqual(await readPages(ledger, account, pages), truth.pages(account, pages));
           }
         },
       );
@@ -296,6 +348,55 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
       assert.equal(await opened.ledger.find("another", "é/1"), undefined);
       const again = await opened.ledger.append("read", toBatch([event]));
       assert.deepEqual(again, { created: 0, duplicates: 1, conflicts: [] });
+    });
+
+    test("pages: what is written or voided meanwhile neither repeats nor displaces an event", async () => {
+      const property = fc.asyncProperty(
+        fc.array(eventArbitrary, { maxLength: 30 }),
+        fc.array(eventArbitrary, { maxLength: 30 }),
+        pagesArbitrary,
+        async (before, meanwhile, pages) => {
+          fresh += 1;
+          const account = `pages-${fresh}`;
+          const truth = new Truth();
+          await opened.ledger.append(account, toBatch(before));
+          truth.append(account, before);
+          const first = truth.pages(account, pages);
+          const lines = await readPages(opened.ledger, account, pages, () =>
+            opened.ledger.append(account, toBatch(meanwhile)),
+          );
+          truth.append(account, meanwhile);
+          const all = truth.pages(account, pages);
+          assert.deepEqual(
+            lines,
+            all.filter((line) => lines.includes(line)),
+            "in order, each once",
+          );
+          assert.deepEqual(
+            first.filter((line) => !lines.includes(line)),
+            [],
+            "what was there is there",
+          );
+        },
+      );
+      await fc.assert(property, { numRuns: RUNS });
+    });
+
+    test("pages reach far into a filter that keeps nothing", async () => {
+      const labels = { usageType: "TEXT_COMPLETION_INFERENCE_USAGE", model: "m" };
+      const events = Array.from({ length: 60_000 }, (_, n) => ({
+        id: `far-${n}`,
+        time: BASE + n * 1_000,
+        labels: n === 59_999 ? { ...labels, usageType: "AUDIO_INFERENCE_USAGE" } : labels,
+        team: "",
+        quantities: METERS.map(() => 1),
+      }));
+      for (let at = 0; at < events.length; at += 20_000)
+        await opened.ledger.append("far", toBatch(events.slice(at, at + 20_000)));
+      const range = { start: BASE, end: BASE + 60_000_000 };
+      const lines = await readPages(opened.ledger, "far", { range, usageTypes: ["AUDIO_INFERENCE_USAGE"], limit: 10 });
+      assert.equal(lines.length, 1);
+      assert.match(lines[0]!, /^\["far-59999",/);
     });
 
     test("a conflict names the first field that differs", async () => {

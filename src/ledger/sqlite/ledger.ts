@@ -4,8 +4,9 @@ import { Piscina } from "piscina";
 import { Fault, problem } from "../../domain/fault.ts";
 import type { Instant } from "../../domain/time.ts";
 import { EVENTS_PER_CALL_MAX, type KeptEvent, type UsageBatch } from "../../domain/usage.ts";
-import type { AppendOutcome, Ledger, SumQuestion, SumRow, VoidOutcome } from "../ledger.ts";
+import type { AppendOutcome, EventsPage, EventsQuestion, Ledger, SumQuestion, SumRow, VoidOutcome } from "../ledger.ts";
 import { COLUMN_COUNT } from "./day-columns.ts";
+import { type EventTable, pageOf } from "./event-page.ts";
 import type { SumTable } from "./reader.ts";
 import type { open, ReaderCall, ThreadData } from "./thread.ts";
 import type { WriterCall } from "./writer.ts";
@@ -96,6 +97,10 @@ export class SqliteLedger implements Ledger {
 
   async find(account: string, id: string): Promise<KeptEvent | undefined> {
     return this.#read({ kind: "find", account, id });
+  }
+
+  async events(account: string, question: EventsQuestion): Promise<EventsPage> {
+    return pageOf(await this.#read<EventTable>({ kind: "events", account, question }));
   }
 
   async #read<T>(call: ReaderCall): Promise<T> {

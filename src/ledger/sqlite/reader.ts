@@ -8,8 +8,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, type Instant, SLOT_MS, slotCeil, slotStart } from "../../domain/time.ts";
 import { FIELD_AT, type KeptEvent, type Labels } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
-import type { SumQuestion } from "../ledger.ts";
+import type { EventsQuestion, SumQuestion } from "../ledger.ts";
 import { COLUMN_COUNT, DayColumns, type SumEntry } from "./day-columns.ts";
+import { type EventTable, PageColumns } from "./event-page.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
 
 /** The answer to a question in columns: cheap to hand to another thread. Row `i` is about `groups[group[i]]`. */
@@ -23,9 +24,12 @@ export interface SumTable {
 }
 
 const CACHE_MIB = 64;
+const SCAN_CACHE_MIB = 4;
 /** What the days kept in memory may take, in each reader. */
 const DAYS_BYTES_MAX = 128 * 1024 * 1024;
 const SLOTS_PER_DAY = DAY_MS / SLOT_MS;
+/** Events that one call looks at, at most: a filter that keeps few of them must not hold the thread for long. */
+const EVENTS_SCANNED_MAX = 50_000;
 
 type Row = readonly (string | number | bigint | null)[];
 
@@ -43,8 +47,12 @@ export class Reader {
   /** By account and day, the one used longest ago first. */
   readonly #days = new Map<string, DayColumns>();
   #daysBytes = 0;
+  readonly #path: string;
+  /** Reads events in passing, through a small cache, so that a long export leaves the reports' cache alone. */
+  #scan: ReturnType<typeof prepareScan> | undefined;
 
   constructor(path: string) {
+    this.#path = path;
     this.#database = openFile(path, LEDGER_FILE, { readOnly: true, cacheMiB: CACHE_MIB });
     this.#statements = prepare(this.#database);
   }
@@ -76,7 +84,38 @@ export class Reader {
     });
   }
 
+  /** One page of raw events. */
+  events(accountName: string, question: EventsQuestion): EventTable {
+    this.#scan ??= prepareScan(this.#path);
+    const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
+    if (!found) return new PageColumns(0, () => []).table(undefined);
+    const account = found[0] as number;
+    const { range, usageTypes, after } = question;
+    let series = this.#series.get(account);
+    const labelsOf = (number: number): Labels => {
+      // A series that is not known yet was born since.
+      if (!series?.places.has(number)) series = this.#seriesOf(account);
+      return series.labels[series.places.get(number)!]!;
+    };
+    const page = new PageColumns(question.limit, labelsOf);
+    const wanted = usageTypes && new Set<string>(usageTypes);
+    const from = after ?? { slot: Math.floor(range.start / SLOT_MS), arrival: -1 };
+    const toSlot = Math.ceil(range.end / SLOT_MS);
+    const scanned = Math.max(question.limit, EVENTS_SCANNED_MAX) + 1;
+    const bounds = [account, from.slot, from.arrival, toSlot, range.start, range.end, scanned];
+    let cursor: EventsQuestion["after"];
+    let looked = 0;
+    for (const row of this.#scan.events.iterate(...bounds) as unknown as Iterable<Row>) {
+      looked += 1;
+      if (page.full || looked === scanned) return page.table(cursor);
+      cursor = { slot: row[0] as number, arrival: row[1] as number };
+      if (!wanted || wanted.has(labelsOf(row[4] as number)[FIELD_AT.usageType]!)) page.add(row);
+    }
+    return page.table(undefined);
+  }
+
   close(): void {
+    this.#scan?.database.close();
     this.#database.close();
   }
 
@@ -335,4 +374,15 @@ function prepare(database: DatabaseSync) {
        WHERE i.account = (SELECT account FROM accounts WHERE name = ?) AND i.id = ?`,
     ),
   };
+}
+
+function prepareScan(path: string) {
+  const database = openFile(path, LEDGER_FILE, { readOnly: true, cacheMiB: SCAN_CACHE_MIB });
+  const events = database.prepare(
+    `SELECT slot, seq, id, time, series, sent, voided_at, ${METER_COLUMNS.join(", ")} FROM events
+     WHERE account = ? AND (slot, seq) > (?, ?) AND slot < ? AND time >= ? AND time < ?
+     ORDER BY slot, seq LIMIT ?`,
+  );
+  events.setReturnArrays(true);
+  return { database, events };
 }

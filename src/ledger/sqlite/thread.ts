@@ -2,7 +2,8 @@
 
 import { workerData } from "node:worker_threads";
 import { Fault, type Problem } from "../../domain/fault.ts";
-import type { SumQuestion } from "../ledger.ts";
+import type { EventsQuestion, SumQuestion } from "../ledger.ts";
+import { movable } from "./event-page.ts";
 import { Reader } from "./reader.ts";
 import { Writer, type WriterCall, type WriterReply } from "./writer.ts";
 
@@ -79,7 +80,8 @@ function plain(error: unknown): Error {
 
 export type ReaderCall =
   | { readonly kind: "sum"; readonly account: string; readonly questions: readonly SumQuestion[] }
-  | { readonly kind: "find"; readonly account: string; readonly id: string };
+  | { readonly kind: "find"; readonly account: string; readonly id: string }
+  | { readonly kind: "events"; readonly account: string; readonly question: EventsQuestion };
 
 export function read(call: ReaderCall): unknown {
   reader ??= new Reader(path);
@@ -88,6 +90,8 @@ export function read(call: ReaderCall): unknown {
       return reader.sum(call.account, call.questions);
     case "find":
       return reader.find(call.account, call.id);
+    case "events":
+      return movable(reader.events(call.account, call.question));
     default:
       return call satisfies never;
   }
