@@ -1,11 +1,13 @@
-/** Writes what is made from the code (openapi.json, docs/errors.md); with --check, says what has drifted and exits 1. */
+/** Writes what is made from the code (openapi.json, docs/errors.md, docs/cli.md); with --check, says what has drifted and exits 1. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeProgram } from "../src/cli/program.ts";
 import { FAULTS, RPC } from "../src/domain/fault.ts";
 import { buildServer } from "../src/http/server.ts";
 import { Service } from "../src/service.ts";
+import { cliPage } from "./cli-page.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -44,6 +46,7 @@ async function openapi(): Promise<string> {
 const made: Readonly<Record<string, string>> = {
   "openapi.json": await openapi(),
   "docs/errors.md": errorsPage(),
+  "docs/cli.md": cliPage(makeProgram()),
 };
 
 for (const [file, text] of Object.entries(made)) {

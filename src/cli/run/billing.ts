@@ -1,0 +1,70 @@
+/** Invoices and notification settings. */
+
+import { nanosOfMoney, type WireMoney } from "../../render/usage-answer.ts";
+import { dollarText, grouped } from "../../render/usage-text.ts";
+import { type Context, lastSegment } from "../context.ts";
+import { quoted, wrongWords } from "../refusal.ts";
+import { type ShownField, showList, showOne, timeText } from "../show.ts";
+
+interface Invoice {
+  readonly name: string;
+  readonly state?: string;
+  readonly startTime?: string;
+  readonly endTime?: string;
+  readonly amount?: WireMoney;
+  readonly unpricedQuantities?: readonly object[];
+}
+
+const INVOICE_COLUMNS: readonly ShownField<Invoice>[] = [
+  { title: "INVOICE", of: ({ name }) => lastSegment(name) },
+  { title: "STATE", of: ({ state = "" }) => state },
+  { title: "FROM", of: ({ startTime = "" }) => startTime.slice(0, 10) },
+  { title: "TO", of: ({ endTime = "" }) => endTime.slice(0, 10) },
+  { title: "AMOUNT", align: "right", of: amountText },
+];
+
+/** A + where some usage has no price and is left out. */
+function amountText({ amount, unpricedQuantities = [] }: Invoice): string {
+  return `${amount ? dollarText(nanosOfMoney(amount)) : ""}${unpricedQuantities.length > 0 ? "+" : ""}`;
+}
+
+export async function listInvoices(context: Context, flags: { readonly showPending?: boolean }): Promise<void> {
+  const query = flags.showPending ? "?showPending=true" : "";
+  const records = await context.list(await context.path(`/billing/invoices${query}`), "invoices");
+  if (!records) return;
+  showList(context, { name: "invoices", records }, INVOICE_COLUMNS);
+  const unpriced = (records as unknown as readonly Invoice[]).some((one) => (one.unpricedQuantities ?? []).length > 0);
+  if (unpriced && context.output === "text") context.print("\n+ some usage has no price; the amount leaves it out.");
+}
+
+interface NotificationSettings {
+  readonly monthlySpendUsdThresholds?: readonly string[];
+  readonly updateTime?: string;
+}
+
+const SETTINGS = "/billing/notificationSettings";
+
+function settingsFields({ monthlySpendUsdThresholds = [], updateTime }: NotificationSettings): Record<string, string> {
+  const dollars = monthlySpendUsdThresholds.map((threshold) => `$${grouped(String(threshold))}`);
+  return { "monthly spend thresholds": dollars.join(", ") || "none", updated: timeText(updateTime) };
+}
+
+export async function getNotificationSettings(context: Context): Promise<void> {
+  const settings = await context.call({ method: "GET", path: await context.path(SETTINGS) });
+  if (settings !== undefined) showOne(context, settings, settingsFields);
+}
+
+export async function updateNotificationSettings(
+  context: Context,
+  { monthlySpendUsdThresholds: text }: { readonly monthlySpendUsdThresholds: string },
+): Promise<void> {
+  const thresholds = text.split(",").map((one) => one.trim());
+  const wrong = text.trim() === "" ? undefined : thresholds.find((one) => !/^\d{1,18}$/.test(one));
+  if (wrong !== undefined) {
+    const flag = "--monthly-spend-usd-thresholds";
+    throw wrongWords(`${flag}: ${quoted(wrong)} is not a number of whole dollars; use such as 500,800`);
+  }
+  const body = { monthlySpendUsdThresholds: thresholds.filter((one) => one !== "") };
+  const settings = await context.call({ method: "PATCH", path: await context.path(SETTINGS), body });
+  if (settings !== undefined) showOne(context, settings, settingsFields);
+}

@@ -1,0 +1,18 @@
+/** How text looks: bold and as wide as the terminal on one, plain and of any width elsewhere. */
+
+import { styleText } from "node:util";
+
+export interface Style {
+  /** Columns of the terminal; undefined where there is none. */
+  readonly width: number | undefined;
+  readonly emphasize: (text: string) => string;
+}
+
+/** Colour only on a terminal, and never with NO_COLOR (https://no-color.org: any value but the empty one). */
+export function styleOf(stdout: NodeJS.WriteStream): Style {
+  const bold = stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+  return {
+    width: stdout.isTTY ? stdout.columns : undefined,
+    emphasize: bold ? (text) => styleText("bold", text, { validateStream: false }) : (text) => text,
+  };
+}
