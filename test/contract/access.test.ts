@@ -75,6 +75,7 @@ const TABLE: [operation: string, parameter: string, query: string, body: object 
   [`POST ${A}/usageEvents:void`,                 "",     "",    { ids: ["none"] },         200, 200, 403, 200],
   [`GET ${A}/usageEvents/{event_id}`,            "e",    "",    undefined,                 200, 200, 200, 403],
   [`GET ${A}/billing/summary`,                   "",     QUERY, undefined,                200, 200, 200, 403],
+  [`GET ${A}/billing/metrics:export`,            "",     QUERY, undefined,                 200, 200, 200, 403],
   [`POST ${A}/usageCosts:query`,                 "",     "",    RANGE,                     200, 200, 200, 403],
   [`GET ${A}/billingUsage`,                      "",     QUERY, undefined,                 200, 200, 200, 403],
   [`POST ${A}/billingUsage:query`,               "",     "",    RANGE,                     200, 200, 200, 403],
