@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { safe, unsafe } from "ini";
 import { keepSecret, notSignedIn, quoted, refused, wrongWords } from "./refusal.ts";
 
-export const BASE_URL_DEFAULT = "http://127.0.0.1:8484";
+const BASE_URL_DEFAULT = "http://127.0.0.1:8484";
 const PROFILE_DEFAULT = "default";
 /** Keys that Daybook reads. Its own file holds no others; a file of firectl may. */
 const KEYS = ["api_key", "account_id", "base_url"] as const;
@@ -57,7 +57,7 @@ interface AuthFile {
   readonly sections: ReadonlyMap<string, number>;
 }
 
-export function ownFile({ home }: Environment): string {
+function ownFile({ home }: Environment): string {
   return join(home, ".daybook", "auth.ini");
 }
 

@@ -1,7 +1,7 @@
 /** An answer of billingUsage as a client reads it: rows of the wire, and what tables and CSV take from them. */
 
 /** A number of the wire with all of its digits: as text, as a double that is exact, or as raw JSON. */
-export type WireNumber = string | number | { readonly rawJSON: string };
+type WireNumber = string | number | { readonly rawJSON: string };
 
 export interface WireMoney {
   readonly units?: WireNumber;

@@ -3,15 +3,18 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer as createTcp, type Server } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { daybook, folderFor, MAIN, type Said, serve, shell } from "./prompt.ts";
 
 const KEY = "fw_bad-input-key-0123456789";
+// Programs of the system, which some machines lack.
+const [OPENSSL, MOUNT, UNMOUNT] = ["openssl", "mount", "umount"];
 const DAY = ["--start-time", "2026-05-28", "--end-time", "2026-05-29"];
 
 /** One line that begins with the program's name, and no key. */
@@ -25,7 +28,8 @@ function check({ stdout, stderr, code }: Said, expected: number, said: RegExp, w
 
 /** A server's address; it is gone after the test. */
 async function listening(t: TestContext, server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
+  // A test that fails must not keep the process alive.
+  server.listen(0, "127.0.0.1").unref();
   await once(server, "listening");
   t.after(() => server.close());
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -72,7 +76,7 @@ test("wrong words: exit 2, and the flag, the value and what is right", async () 
     ["whoami --base-url http://ada:secret@example.com", /leave the user and password out/],
     ["serve --port 99999", /--port: "99999" is not a port; use 0 to 65535/],
     [`${KEY}-typed-in-the-wrong-place`, /unknown command 'fw_…'/],
-    ["completion tcsh", /'tcsh' is invalid. Allowed choices are bash, zsh, fish/],
+    ["completion tcsh", /'tcsh' is invalid .*Allowed choices are bash, zsh, fish/],
   ];
   const work = cases.map(async ([args, said]) => {
     check(await daybook(args.split(" "), { env: { DAYBOOK_API_KEY: KEY, DAYBOOK_ACCOUNT_ID: "acme" } }), 2, said, args);
@@ -156,7 +160,7 @@ test("a certificate that is not trusted: exit 1, and how to trust its issuer", a
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const words =
     "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1";
-  const made = spawnSync("openssl", [...words.split(" "), "-keyout", key, "-out", cert]);
+  const made = spawnSync(OPENSSL, [...words.split(" "), "-keyout", key, "-out", cert]);
   if (made.status !== 0) return t.skip("SKIPPED: no openssl here to make a certificate with");
   const answer: RequestListener = (_, response) => response.end('{"name":"accounts/acme"}');
   const url = await listening(t, createHttps({ key: readFileSync(key), cert: readFileSync(cert) }, answer));
@@ -257,13 +261,14 @@ test("an export is whole or not there, and overwrites only with --force", async 
 });
 
 test("an export onto a full disk: exit 1, and nothing is left", async (t) => {
-  const folder = folderFor(t);
-  const disk = join(folder, "disk");
-  mkdirSync(disk);
-  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", disk]).status !== 0) {
+  const disk = mkdtempSync(join(tmpdir(), "daybook-disk-"));
+  if (spawnSync(MOUNT, ["-t", "tmpfs", "-o", "size=16k", "tmpfs", disk]).status !== 0) {
     return t.skip("SKIPPED: no small disk can be mounted here");
   }
-  t.after(() => spawnSync("umount", [disk]));
+  t.after(() => {
+    spawnSync(UNMOUNT, [disk]);
+    rmSync(disk, { recursive: true });
+  });
   const endless = await listening(
     t,
     createHttp((_, response) => {

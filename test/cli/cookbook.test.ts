@@ -9,6 +9,8 @@ import { folderFor, golden, serve, shell } from "./prompt.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/cookbook.md"), "utf8");
 
+const APT = "apt-get";
+
 function has(program: string): boolean {
   return spawnSync(program, ["--version"]).status === 0;
 }
@@ -16,7 +18,7 @@ function has(program: string): boolean {
 /** jq as Debian packs it: installed where that may be done, else the tests are skipped and say so. */
 function jqIsThere(t: TestContext): boolean {
   if (has("jq")) return true;
-  if (process.getuid?.() === 0) spawnSync("apt-get", ["install", "-y", "jq"], { timeout: 60_000 });
+  if (process.getuid?.() === 0) spawnSync(APT, ["install", "-y", "jq"], { timeout: 60_000 });
   if (has("jq")) return true;
   t.skip("SKIPPED: no jq here and it cannot be installed; install the package jq to run the cookbook");
   return false;

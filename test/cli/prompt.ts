@@ -11,6 +11,8 @@ import { type Daybook, startDaybook, writeUsage } from "../contract/serving.ts";
 
 export const MAIN = join(import.meta.dirname, "../../bin/daybook.js");
 const RUN_MS_MAX = 60_000;
+/** Of util-linux: gives a command a terminal. */
+const SCRIPT = "script";
 
 export interface Said {
   readonly code: number | null;
@@ -77,13 +79,12 @@ export async function shell(script: string, options: PromptOptions = {}): Promis
 
 /** True where `script` of util-linux can give a command a terminal. */
 export const hasTerminal =
-  process.platform === "linux" &&
-  spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux");
+  process.platform === "linux" && spawnSync(SCRIPT, ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux");
 
 /** The prompt on a terminal of `columns`; what it shows, standard output and error together. */
 export async function onTerminal(columns: number, args: readonly string[], options: PromptOptions = {}): Promise<Said> {
   const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(" ");
-  const said = await run("script", ["-qefc", `stty cols ${columns} rows 50; exec ${words}`, "/dev/null"], options);
+  const said = await run(SCRIPT, ["-qefc", `stty cols ${columns} rows 50; exec ${words}`, "/dev/null"], options);
   return { ...said, stdout: said.stdout.replaceAll("\r\n", "\n") };
 }
 

@@ -3,10 +3,11 @@
 import { DAY_MS, formatInstant, type TimeRange } from "../../domain/time.ts";
 import { dollarsOfNanos, nanosOfMoney, type WireMoney } from "../../render/usage-answer.ts";
 import { csvText } from "../../render/usage-csv.ts";
-import type { ApiRequest } from "../client.ts";
+import { type ApiRequest, HttpRefusal } from "../client.ts";
 import type { Context } from "../context.ts";
 import { checkSink, type SinkFlags, type Write, writeWhole } from "../file-sink.ts";
 import { Counter } from "../progress.ts";
+import { refused } from "../refusal.ts";
 import { checkRange, piecesOf, type RangeFlags, readRange, readTime } from "../time.ts";
 
 type ExportFlags = RangeFlags & SinkFlags;
@@ -141,12 +142,20 @@ function costsBody({ start, end }: TimeRange, group: CostGroup): object {
 async function* costPages(context: Context, path: string, body: object): AsyncGenerator<readonly CostRow[]> {
   for (let pageToken: string | undefined; ; ) {
     const asked = { ...body, ...(pageToken !== undefined && { pageToken }) };
-    const { json } = await context.client.call({ method: "POST", path, body: asked });
+    const { json } = await context.client.call({ method: "POST", path, body: asked }).catch(explainTier);
     const { rows = [], nextPageToken } = json as { rows?: readonly CostRow[]; nextPageToken?: string };
     yield rows;
     if (!nextPageToken || nextPageToken === pageToken) return;
     pageToken = nextPageToken;
   }
+}
+
+/** MODEL_TIER is firectl's word; a server that does not know it says so in words that are not of the prompt. */
+function explainTier(error: unknown): never {
+  if (error instanceof HttpRefusal && error.status === 400 && error.message.includes("MODEL_TIER")) {
+    throw refused("this server does not tell costs by model tier; use --group-by model", { cause: error });
+  }
+  throw error;
 }
 
 /** A line of the file; none for a group that cost nothing. */
