@@ -162,10 +162,10 @@ function lineSums(parts: readonly SummaryLines[]): [string, bigint][] {
   return sorted(sums);
 }
 
-const COST_FIELD = { MODEL: "model", USER: "user", API_KEY: "apiKeyId" } as const;
+const COST_FIELD = { MODEL: "model", MODEL_TIER: "serviceTier", USER: "user", API_KEY: "apiKeyId" } as const;
 const GROUPINGS: CostDimension[][] = [
   [], ["HOUR"], ["DAY"], ["MODEL"], ["USER"], ["API_KEY"], ["HOUR", "MODEL"], ["DAY", "USER"], ["HOUR", "API_KEY"],
-  ["MODEL", "USER"], ["USER", "API_KEY"], ["MODEL", "API_KEY"],
+  ["MODEL", "USER"], ["MODEL", "MODEL_TIER"], ["USER", "API_KEY"], ["MODEL", "API_KEY"],
 ]; // biome-ignore format: a list
 
 /** Attodollars by the values of the dimensions, in their order, event by event. */

@@ -6,13 +6,17 @@ import type { TimeRange } from "./time.ts";
 import type { SeriesField } from "./usage.ts";
 import { RANGE_DAYS_MAX } from "./usage-query.ts";
 
-/** In the order in which rows are sorted by them. HOUR and DAY exclude each other. */
-export const COST_DIMENSIONS = ["HOUR", "DAY", "MODEL", "USER", "API_KEY"] as const;
+/**
+ * In the order in which rows are sorted by them. HOUR and DAY exclude each other. MODEL_TIER is the service tier: the
+ * prompt's word (contract, section 8), not one of section 4.
+ */
+export const COST_DIMENSIONS = ["HOUR", "DAY", "MODEL", "MODEL_TIER", "USER", "API_KEY"] as const;
 export type CostDimension = (typeof COST_DIMENSIONS)[number];
 
 /** The series field of a dimension that is none of time. */
 export const COST_DIMENSION_FIELD = {
   MODEL: "model",
+  MODEL_TIER: "serviceTier",
   USER: "user",
   API_KEY: "apiKeyId",
 } as const satisfies Partial<Record<CostDimension, SeriesField>>;

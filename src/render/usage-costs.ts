@@ -10,6 +10,7 @@ const WIRE_NAME: Readonly<Record<CostDimension, string>> = {
   HOUR: "startTime",
   DAY: "startTime",
   MODEL: "model",
+  MODEL_TIER: "modelTier",
   USER: "user",
   API_KEY: "apiKeyId",
 };

@@ -63,7 +63,7 @@ test("login, whoami, keys, a deployment, quotas, usage, invoices, exports", asyn
   assert.equal(await ok(`download billing-metrics ${may} --filename -`), metrics, "the other one");
   assert.equal(metrics.trimEnd().split("\n").length, 1 + 10);
 
-  for (const group of ["model", "user"]) {
+  for (const group of ["model", "model_tier", "user"]) {
     await ok(`billing export-usage-costs ${may} --group-by ${group} --filename ${group}.csv`);
     golden(`usage_costs_${group}.csv`, readFileSync(join(cwd, `${group}.csv`), "utf8"));
   }

@@ -87,6 +87,8 @@ test("each grouping: only the asked dimensions, ordered by startTime, model, use
       [{ model: "", unknownModel: true }, 0],
       [{ model: FLASH }, 282_940],
       [{ model: KIMI }, 1_995_000]],
+    [["MODEL_TIER"], "COMPLETE",
+      [{ modelTier: "STANDARD" }, 2_277_940]],
     [["USER", "MODEL"], "INCOMPLETE",
       [{ model: "", user: "app", unknownModel: true }, 0],
       [{ model: FLASH, user: "", unattributedDimensions: ["USER"] }, 140],
@@ -304,7 +306,7 @@ suite("pages", () => {
 test("what is wrong with a question, all of it at once", async () => {
   const mend = "send an RFC 3339 time such as 2026-05-28T00:00:00Z";
   const fields = "allowed are startTime, endTime, scope, groupBy, filter, pageSize, pageToken";
-  const dimensions = "allowed are HOUR, DAY, MODEL, USER, API_KEY";
+  const dimensions = "allowed are HOUR, DAY, MODEL, MODEL_TIER, USER, API_KEY";
   const size = "it must be a whole number from 1";
   // biome-ignore format: a ledger
   const cases: [body: object | string, ...sentences: string[]][] = [

@@ -81,6 +81,7 @@ const rowSchema = {
       properties: {
         startTime: { ...instant, description: "The start of the UTC hour or day" },
         model: text,
+        modelTier: { ...text, description: "STANDARD, PRIORITY or FAST" },
         user: text,
         apiKeyId: text,
         unknownModel: { type: "boolean", const: true, description: "The usage names no model" },
@@ -100,7 +101,7 @@ const rowSchema = {
 } as const;
 
 const response = {
-  description: "One page of rows, ordered by startTime, then model, user and apiKeyId",
+  description: "One page of rows, ordered by startTime, then model, modelTier, user and apiKeyId",
   type: "object",
   properties: {
     rows: { type: "array", items: rowSchema },
