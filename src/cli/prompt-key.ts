@@ -11,8 +11,9 @@ const ERASE = ["\u007f", "\b"];
 
 /** Asks on the terminal; nothing that is typed appears. */
 export async function askHidden(stdin: ReadStream, out: WriteStream, question: string): Promise<string> {
-  out.write(question);
+  // Hidden before it is asked for: an answer can come at once.
   stdin.setRawMode(true);
+  out.write(question);
   stdin.setEncoding("utf8");
   let typed = "";
   try {
