@@ -18,7 +18,11 @@ function has(program: string): boolean {
 /** jq as Debian packs it: installed where that may be done, else the tests are skipped and say so. */
 function jqIsThere(t: TestContext): boolean {
   if (has("jq")) return true;
-  if (process.getuid?.() === 0) spawnSync(APT, ["install", "-y", "jq"], { timeout: 60_000 });
+  if (process.getuid?.() === 0) {
+    // A new machine has no lists of packages yet.
+    spawnSync(APT, ["update"], { timeout: 120_000 });
+    spawnSync(APT, ["install", "-y", "jq"], { timeout: 120_000 });
+  }
   if (has("jq")) return true;
   t.skip("SKIPPED: no jq here and it cannot be installed; install the package jq to run the cookbook");
   return false;
