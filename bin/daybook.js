@@ -1,17 +1,15 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that any Node can start it: hands over to the Node 26 among the dependencies where this one is older.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const compiled = new URL("../dist/cli/main.js", import.meta.url);
-const main = existsSync(compiled) ? compiled : new URL("../src/cli/main.ts", import.meta.url);
+const main = new URL("../src/cli/main.ts", import.meta.url);
 
 if (Number(process.versions.node.split(".")[0]) >= 26) {
   await import(main.href);
 } else {
-  const node = fileURLToPath(new URL("./bin/node", import.meta.resolve("node/package.json")));
-  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: "inherit" });
+  const node = new URL("../node_modules/node/bin/node", import.meta.url);
+  const child = spawn(fileURLToPath(node), [fileURLToPath(main), ...process.argv.slice(2)], { stdio: "inherit" });
   // A terminal sends Ctrl-C to both; a supervisor signals only this process, so it is passed on.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", () => {
