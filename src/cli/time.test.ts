@@ -46,5 +46,6 @@ test("pieces join into the range, meet at local midnights, and each is short eno
         assert.equal(piece.start, dayStart(piece.start, zone), "cut at a midnight");
       }
     }),
+    { numRuns: 1_000 },
   );
 });

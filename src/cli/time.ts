@@ -81,8 +81,10 @@ export function piecesOf(range: TimeRange, zone: string): TimeRange[] {
   const pieces: TimeRange[] = [];
   for (let start = range.start; start < range.end; ) {
     const day = dayStart(start, zone);
-    let end = addLocalDays(day, zone, RANGE_DAYS_MAX);
-    if (end - start > RANGE_DAYS_MAX * DAY_MS) end = addLocalDays(day, zone, RANGE_DAYS_MAX - 1);
+    // A day may begin at 01:00, where midnight is skipped; the days after it do not.
+    const dayAfter = (days: number): number => dayStart(addLocalDays(day, zone, days), zone);
+    let end = dayAfter(RANGE_DAYS_MAX);
+    if (end - start > RANGE_DAYS_MAX * DAY_MS) end = dayAfter(RANGE_DAYS_MAX - 1);
     // What a whole call can hold is not cut.
     if (range.end - start <= RANGE_DAYS_MAX * DAY_MS) end = range.end;
     end = Math.min(end, range.end);

@@ -26,7 +26,9 @@ export function wholeOf(value: unknown): number | undefined {
  */
 export function msOfSeconds(value: unknown): number | undefined {
   if (typeof value === "number") {
-    const ms = Math.round(value * 1000);
+    // Whole and fraction apart are exact; their product with 1000 in one would be off by one beyond 2^42 seconds.
+    const whole = Math.trunc(value);
+    const ms = whole * 1000 + Math.round((value - whole) * 1000);
     if (!(ms >= 0 && ms <= QUANTITY_MAX) || ms / 1000 !== value) return undefined;
     return value < SECONDS_AS_NUMBER_MAX || Number.isInteger(value) ? ms + 0 : undefined;
   }
