@@ -26,7 +26,7 @@ ${examples(
 )}`,
     )
     .action(async (options) => {
-      const { serve } = await import("../serve.ts");
+      const { serve } = await import("../run/serve.ts");
       await serve(options);
     });
 }

@@ -1,10 +1,10 @@
 /** `daybook serve`: one process, one folder, until a signal ends it. */
 
-import { Fault, problem } from "../domain/fault.ts";
-import { DAY_MS, formatInstant } from "../domain/time.ts";
-import { buildServer } from "../http/server.ts";
-import { Service } from "../service.ts";
-import { VERSION } from "../version.ts";
+import { Fault, problem } from "../../domain/fault.ts";
+import { DAY_MS, formatInstant } from "../../domain/time.ts";
+import { buildServer } from "../../http/server.ts";
+import { Service } from "../../service.ts";
+import { VERSION } from "../../version.ts";
 
 interface ServeOptions {
   readonly data: string;
@@ -55,7 +55,7 @@ interface FirstKey {
 
 /** On an empty folder: the first account and key, and the demo's usage when it is asked for. */
 async function firstKey(service: Service, options: ServeOptions): Promise<FirstKey> {
-  const demo = options.demo ? await import("../demo/fill.ts") : undefined;
+  const demo = options.demo ? await import("../../demo/fill.ts") : undefined;
   const account = process.env.DAYBOOK_BOOTSTRAP_ACCOUNT ?? demo?.DEMO_ACCOUNT;
   const key = process.env.DAYBOOK_BOOTSTRAP_KEY ?? demo?.DEMO_KEY;
   const made = await service.accounts.bootstrap({ ...(account && { accountId: account }), ...(key && { key }) });
