@@ -1,5 +1,6 @@
 /** The prompt: `daybook`. Whatever ends a command becomes its exit code and at most one line on stderr. */
 
+import { writeSync } from "node:fs";
 import { CommanderError } from "commander";
 import { Fault, sentence } from "../domain/fault.ts";
 import { makeProgram } from "./program.ts";
@@ -39,9 +40,16 @@ function ended(error: unknown): number {
 }
 
 function say(line: string, error: unknown): void {
-  process.stderr.write(`daybook: ${sayable(line)}\n`);
-  if (!process.argv.includes("--debug")) return;
-  for (let one: unknown = error; one instanceof Error; one = one.cause) {
-    for (const frame of (one.stack ?? "").split("\n")) process.stderr.write(`${sayable(frame)}\n`);
+  const lines = [`daybook: ${sayable(line)}`];
+  if (process.argv.includes("--debug")) {
+    for (let one: unknown = error; one instanceof Error; one = one.cause) {
+      lines.push(...(one.stack ?? "").split("\n").map(sayable));
+    }
+  }
+  try {
+    // At once: the process may end with the next statement.
+    writeSync(process.stderr.fd, `${lines.join("\n")}\n`);
+  } catch {
+    // Nobody listens; the exit code tells.
   }
 }

@@ -19,7 +19,7 @@ const DAY = ["--start-time", "2026-05-28", "--end-time", "2026-05-29"];
 
 /** One line that begins with the program's name, and no key. */
 function check({ stdout, stderr, code }: Said, expected: number, said: RegExp, what: string): void {
-  assert.match(stderr, said, what);
+  assert.match(stderr, said, `${what}: exit code ${code}, stderr ${JSON.stringify(stderr)}`);
   assert.match(stderr, /^daybook: [^\n]+\n$/, `${what}: one line`);
   assert.equal(code, expected, what);
   assert.equal(stdout, "", what);
