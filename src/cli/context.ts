@@ -59,7 +59,7 @@ export class Context {
     }
     this.dryRun = flags.dryRun === true;
     this.environment = { home: homedir(), variables: process.env };
-    process.once("SIGINT", () => this.#interrupted());
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => this.#interrupted());
   }
 
   /** One line on stderr. */

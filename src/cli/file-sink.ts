@@ -1,6 +1,6 @@
 /** Where an export goes: a file that appears under its name only when it is whole, or standard output. */
 
-import { createWriteStream, existsSync, linkSync, renameSync, rmSync } from "node:fs";
+import { createWriteStream, existsSync, linkSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -21,7 +21,11 @@ const STDOUT = "-";
 export function checkSink({ filename, force }: SinkFlags): void {
   if (filename === "") throw wrongWords("--filename: is empty; name a file, or - for standard output");
   if (filename === STDOUT) return;
-  if (!force && existsSync(filename)) throw exists(filename);
+  const there = statSync(filename, { throwIfNoEntry: false });
+  if (there && !force) throw exists(filename);
+  if (there && !there.isFile()) {
+    throw refused(`${quoted(filename)} is no plain file; choose another --filename, or - for standard output`);
+  }
   if (!existsSync(dirname(filename))) {
     throw refused(`cannot write ${quoted(filename)}: its folder does not exist; make it, or choose another --filename`);
   }
@@ -44,7 +48,8 @@ export async function writeWhole(
     await fill((part) => writeTo(context.streams.stdout, part));
     return;
   }
-  const { filename } = flags;
+  // Where the name is a link, what it points to is overwritten.
+  const filename = existsSync(flags.filename) ? realpathSync(flags.filename) : flags.filename;
   const temporary = join(dirname(filename), `.${basename(filename)}.${process.pid}.part`);
   const remove = (): void => rmSync(temporary, { force: true });
   const file = createWriteStream(temporary, { flags: "wx" });
@@ -55,7 +60,7 @@ export async function writeWhole(
       await fill((part) => writeTo(file, part).catch((error) => Promise.reject(diskRefusal(filename, error))));
       file.end();
       await finished(file).catch((error) => Promise.reject(diskRefusal(filename, error)));
-      giveName(temporary, flags);
+      giveName(temporary, { ...flags, filename });
     } catch (error) {
       file.destroy();
       remove();

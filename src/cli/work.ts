@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { Context, ContextOptions, GlobalFlags } from "./context.ts";
+import { wrongWords } from "./refusal.ts";
 
 /** A command's work: the context, the command's own flags, its arguments. */
 type Work<Flags> = (context: Context, flags: Flags, args: readonly string[]) => Promise<void> | void;
@@ -17,6 +18,13 @@ export function work<Flags>(
     const context = new Context(command.optsWithGlobals() as GlobalFlags, options);
     await run(context, command.opts() as Flags, command.args);
   };
+}
+
+/** For commands that work on a data folder: flags that speak of a request to a server are refused, not passed over. */
+export function refuseRequestFlags(_: Command, command: Command): void {
+  const { dryRun, output } = command.optsWithGlobals() as GlobalFlags;
+  const flag = dryRun ? "--dry-run" : output !== undefined && output !== "text" ? "--output" : undefined;
+  if (flag) throw wrongWords(`${flag}: ${command.name()} works on a data folder and does not know it; leave it out`);
 }
 
 /** For options that may be repeated, each with one value or several behind commas. */

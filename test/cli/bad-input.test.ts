@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer as createTcp, type Server } from "node:net";
@@ -225,6 +234,15 @@ test("a reader that has seen enough ends the command quietly; a full disk does n
   check(full, 1, /cannot write the output: the disk is full; free some space/, "standard output on a full disk");
 });
 
+test("commands on a data folder refuse the flags of a request", async (t) => {
+  const cwd = folderFor(t);
+  for (const words of [["serve"], ["verify"], ["import", "usage", "events.ndjson"]]) {
+    const said = await daybook([...words, "--data", "new", "--dry-run"], { cwd });
+    check(said, 2, /^daybook: --dry-run: \w+ works on a data folder and does not know it; leave it out$/m, words[0]!);
+  }
+  assert.deepEqual(readdirSync(cwd), []);
+});
+
 test("an export is whole or not there, and overwrites only with --force", async (t) => {
   const { env } = await serve(t);
   const cwd = folderFor(t);
@@ -243,6 +261,26 @@ test("an export is whole or not there, and overwrites only with --force", async 
   assert.equal(forced.code, 0, forced.stderr);
   assert.match(readFileSync(join(cwd, "there.csv"), "utf8"), /^email,start_time,end_time,usage_type,/);
   assert.deepEqual(readdirSync(cwd), ["there.csv"], "nothing else is left");
+
+  mkdirSync(join(cwd, "folder"));
+  check(await exportTo("--filename", "folder", "--force"), 1, /"folder" is no plain file; choose another/, "a folder");
+  symlinkSync("there.csv", join(cwd, "link.csv"));
+  writeFileSync(join(cwd, "there.csv"), "mine\n");
+  assert.equal((await exportTo("--filename", "link.csv", "--force")).code, 0);
+  assert.match(readFileSync(join(cwd, "there.csv"), "utf8"), /^email,/, "what a link points to is overwritten");
+  rmSync(join(cwd, "folder"), { recursive: true });
+  rmSync(join(cwd, "link.csv"));
+
+  const page = await listening(
+    t,
+    createHttp((_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<html>Sign in</html>")),
+  );
+  const signIn = await daybook(["billing", "export-metrics", ...range, "--filename", "there.csv", "--force"], {
+    env: { ...env, DAYBOOK_BASE_URL: `http://${page}` },
+    cwd,
+  });
+  check(signIn, 1, /answered 200 \(text\/html\), which is not the export; check --base-url/, "a page on the way");
+  assert.match(readFileSync(join(cwd, "there.csv"), "utf8"), /^email,/, "the export of before is still there");
 
   const cut = await listening(
     t,

@@ -1,7 +1,7 @@
 /** `daybook import usage`. */
 
 import type { Command } from "commander";
-import { examples } from "../work.ts";
+import { examples, refuseRequestFlags } from "../work.ts";
 
 export function addImport(daybook: Command): void {
   daybook
@@ -27,6 +27,7 @@ export function addImport(daybook: Command): void {
         "gzip -dc events.ndjson.gz | daybook import usage - --rejects rejects.ndjson",
       ),
     )
+    .hook("preAction", refuseRequestFlags)
     .action(async (file, _, command: Command) => {
       const { importUsage } = await import("../run/import.ts");
       await importUsage(file, command.optsWithGlobals());

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { quoted, wrongWords } from "../refusal.ts";
-import { examples } from "../work.ts";
+import { examples, refuseRequestFlags } from "../work.ts";
 
 export function addServe(daybook: Command): void {
   daybook
@@ -25,6 +25,7 @@ ${examples(
   "daybook serve --demo --data demo",
 )}`,
     )
+    .hook("preAction", refuseRequestFlags)
     .action(async (options) => {
       const { serve } = await import("../run/serve.ts");
       await serve(options);

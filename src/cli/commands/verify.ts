@@ -1,7 +1,7 @@
 /** `daybook verify`. */
 
 import type { Command } from "commander";
-import { examples } from "../work.ts";
+import { examples, refuseRequestFlags } from "../work.ts";
 
 export function addVerify(daybook: Command): void {
   daybook
@@ -13,6 +13,7 @@ export function addVerify(daybook: Command): void {
     )
     .option("--data <dir>", "the data folder", ".daybook")
     .addHelpText("after", examples("daybook verify", "daybook verify --data /var/lib/daybook"))
+    .hook("preAction", refuseRequestFlags)
     .action(async (options) => {
       const { verify } = await import("../run/verify.ts");
       await verify(options);

@@ -27,6 +27,7 @@ export async function exportMetrics(context: Context, flags: ExportFlags): Promi
     await writeWhole(context, flags, async (write) => {
       for (const [at, request] of requests.entries()) {
         const response = await context.client.open(request);
+        checkCsv(response);
         lines += await copyLines(context.client.parts(response), write, {
           skipHead: at > 0,
           seen: (more) => counter.show(() => `${(lines + more).toLocaleString("en-US")} rows`),
@@ -37,6 +38,13 @@ export async function exportMetrics(context: Context, flags: ExportFlags): Promi
     counter.end();
   }
   sayDone(context, flags, lines);
+}
+
+/** @throws Refusal for an answer that is no export, such as a sign-in page on the way. */
+function checkCsv(response: Response): void {
+  const type = response.headers.get("content-type") ?? "no content type";
+  if (type.startsWith("text/csv")) return;
+  throw refused(`the server answered ${response.status} (${type}), which is not the export; check --base-url`);
 }
 
 function metricsRequest(account: string, { start, end }: TimeRange): ApiRequest {
