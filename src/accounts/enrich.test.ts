@@ -81,6 +81,36 @@ test("labels stay distinct, sent ones keep their places, and doing it twice chan
   }
 });
 
+test("a long prompt of serverless usage gets its context class in the series, never in what was sent", () => {
+  const text = "TEXT_COMPLETION_INFERENCE_USAGE";
+  const cases: [usageType: string, team: string, promptTokens: number, contextClass: string][] = [
+    [text, "", 32_000, ""],
+    [text, "", 32_001, "32000"],
+    [text, "a", 32_001, "32000"],
+    [text, "", 64_000, "32000"],
+    [text, "", 600_000, "512000"],
+    [text, "", 700_000, "512000"],
+    ["EMBEDDING_INFERENCE_USAGE", "", 200_001, "200000"],
+    ["IMAGE_GENERATION_USAGE", "", 40_000, "32000"],
+    ["AUDIO_INFERENCE_USAGE", "", 40_000, "32000"],
+    ["TRAINING_TOKEN_USAGE", "", 40_000, ""],
+    ["DEDICATED_DEPLOYMENT_USAGE", "", 40_000, ""],
+  ];
+  const before = batch(...cases.map(([usageType, team]) => ({ usageType, team, apiKeyId: "k" })));
+  const promptAt = METERS.indexOf("promptTokens");
+  for (const [at, [, , tokens]] of cases.entries()) before.quantities[at * METERS.length + promptAt] = tokens;
+  const keys = new Map([["k", { annotations: { project: "p" } }]]);
+  const once = enrich(before, keys, new Map());
+  for (const out of [once, enrich(once, keys, new Map())]) {
+    for (const [at, [usageType, team, , contextClass]] of cases.entries()) {
+      const sent = { usageType, team, apiKeyId: "k" };
+      assert.deepEqual(out.labels[out.series[at]!], labels({ ...sent, project: "p", contextClass }), `case ${at}`);
+      assert.deepEqual(out.labels[out.sent[at]!], labels(sent), `case ${at}`);
+    }
+    assert.equal(new Set(out.labels.map(labelsKey)).size, out.labels.length, "label sets are distinct");
+  }
+});
+
 test("a batch names each key and deployment once", () => {
   const found = mentioned(batch({ apiKeyId: "k" }, { apiKeyId: "k", deployment: "d" }, { deployment: "d" }, {}));
   assert.deepEqual(found, { apiKeyIds: ["k"], deployments: ["d"] });

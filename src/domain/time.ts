@@ -12,6 +12,7 @@ export interface TimeRange {
   readonly end: Instant;
 }
 
+export const SECOND_MS = 1000;
 export const SLOT_MS = 15 * 60 * 1000;
 export const HOUR_MS = 60 * 60 * 1000;
 export const DAY_MS = 24 * HOUR_MS;

@@ -57,7 +57,9 @@ export function usageTypesOf(stream: Stream): UsageType[] {
 
 /**
  * The fields whose values make a series, in the order of {@link Labels}. Each value is text, "" where an event has none;
- * `batch` is "true" or "". Prices and reports depend on these and on nothing else of an event.
+ * `batch` is "true" or "". `contextClass` is never sent: it is made from the prompt's tokens when an event is written, so
+ * it is "" in sent labels and no part of an event's content ({@link contextClassOf}). Prices and reports depend on these
+ * and on nothing else of an event.
  */
 export const SERIES_FIELDS = [
   "usageType",
@@ -76,6 +78,7 @@ export const SERIES_FIELDS = [
   "team",
   "project",
   "environment",
+  "contextClass",
 ] as const;
 export type SeriesField = (typeof SERIES_FIELDS)[number];
 
@@ -86,6 +89,20 @@ export type Labels = readonly string[];
 export const FIELD_AT = Object.fromEntries(SERIES_FIELDS.map((field, at) => [field, at])) as Readonly<
   Record<SeriesField, number>
 >;
+
+/** Lengths of a prompt, in tokens, above which some price list asks another price. Ascending. */
+export const CONTEXT_CLASS_EDGES = [32_000, 64_000, 128_000, 200_000, 256_000, 272_000, 512_000] as const;
+const CONTEXT_CLASSES = CONTEXT_CLASS_EDGES.map(String);
+
+/**
+ * The class of a prompt's length: "" at or below the first edge, else the decimal text of the largest edge that is
+ * exceeded. Events of ledgers from before there were classes keep "", however long their prompts are.
+ */
+export function contextClassOf(promptTokens: number): string {
+  let exceeded = 0;
+  while (exceeded < CONTEXT_CLASSES.length && promptTokens > CONTEXT_CLASS_EDGES[exceeded]!) exceeded += 1;
+  return CONTEXT_CLASSES[exceeded - 1] ?? "";
+}
 
 export const SERVICE_TIERS = ["STANDARD", "PRIORITY", "FAST"] as const;
 
@@ -137,8 +154,11 @@ export interface UsageEvent {
   readonly quantities: readonly number[];
 }
 
-/** An event as kept, with the instant it was voided at, if it was. */
+/** An event as kept. */
 export interface KeptEvent extends UsageEvent {
+  /** When it was received, to the whole second; undefined for events from before that was written down. */
+  readonly receivedAt: Instant | undefined;
+  /** When it was voided, if it was. */
   readonly voidedAt: Instant | undefined;
 }
 

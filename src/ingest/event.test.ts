@@ -114,9 +114,9 @@ test("every field lands in its column", () => {
   );
   // biome-ignore format: a table
   assert.deepEqual(batch.labels, [
-    ["TEXT_COMPLETION_INFERENCE_USAGE", "m", "k", "u", "FAST",     "true", "d", "NVIDIA_L4_24GB", "US", "j", "jt", "s", "b", "t", "", ""],
-    ["DEDICATED_DEPLOYMENT_USAGE",      "",  "",  "",  "",         "",     "d", "",               "",   "",  "",   "",  "",  "",  "", ""],
-    ["TEXT_COMPLETION_INFERENCE_USAGE", "",  "",  "",  "STANDARD", "",     "",  "",               "",   "",  "",   "",  "",  "",  "", ""],
+    ["TEXT_COMPLETION_INFERENCE_USAGE", "m", "k", "u", "FAST",     "true", "d", "NVIDIA_L4_24GB", "US", "j", "jt", "s", "b", "t", "", "", ""],
+    ["DEDICATED_DEPLOYMENT_USAGE",      "",  "",  "",  "",         "",     "d", "",               "",   "",  "",   "",  "",  "",  "", "", ""],
+    ["TEXT_COMPLETION_INFERENCE_USAGE", "",  "",  "",  "STANDARD", "",     "",  "",               "",   "",  "",   "",  "",  "",  "", "", ""],
   ]);
   assert.deepEqual(batch.ids, ["full", "bare", "nulls"]);
   assert.deepEqual([...batch.times], [1781049600000, 1781049600000, 1781049600001]);

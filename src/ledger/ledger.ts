@@ -39,6 +39,17 @@ export interface SumRow {
   readonly quantities: readonly bigint[];
 }
 
+/** The answers to a call's questions, all from one state of the ledger. */
+export interface Sums {
+  /** The rows of each question. */
+  readonly rows: readonly (readonly SumRow[])[];
+  /**
+   * The number of the last commit that changed the account's sums; 0 when none did. It rises with every such commit and
+   * with nothing else, so equal positions of one account mean equal answers.
+   */
+  readonly position: number;
+}
+
 /** Where a page of events ended: the order's own key, so it means the same whatever is written meanwhile. */
 export interface EventCursor {
   /** The number of the event's slot since the epoch. */
@@ -52,6 +63,8 @@ export interface EventsQuestion {
   readonly range: TimeRange;
   /** All when left out. */
   readonly usageTypes?: readonly UsageType[];
+  /** As in {@link SumQuestion}; none when left out. */
+  readonly filters?: SumQuestion["filters"];
   /** The `next` of the page before; the first page when left out. */
   readonly after?: EventCursor;
   /** The events of a page, at most; 1 or more. */
@@ -67,14 +80,15 @@ export interface EventsPage {
 
 export interface Ledger {
   /**
-   * Writes events down; resolves when they are durable. An event whose (account, id) is known changes nothing.
+   * Writes events down, as received at `at`; resolves when they are durable. An event whose (account, id) is known
+   * changes nothing.
    * @throws Fault `overloaded` before any work when too much is waiting, `unavailable` when nothing was written.
    */
-  append(account: string, batch: UsageBatch): Promise<AppendOutcome>;
+  append(account: string, batch: UsageBatch, at: Instant): Promise<AppendOutcome>;
   /** Takes events out of every sum; they stay readable, and their identity stays taken. One outcome an id, in order. */
   void(account: string, ids: readonly string[], at: Instant): Promise<VoidOutcome[]>;
   /** Answers all questions from one state of the ledger, which holds everything that was accepted before the call. */
-  sum(account: string, questions: readonly SumQuestion[]): Promise<SumRow[][]>;
+  sum(account: string, questions: readonly SumQuestion[]): Promise<Sums>;
   /** One event by its id. */
   find(account: string, id: string): Promise<KeptEvent | undefined>;
   /**

@@ -54,6 +54,8 @@ function lineOf(difference: Difference): string {
     }
     case "day":
       return `day: ${difference.account}, ${formatInstant(difference.day).slice(0, 10)} has sums and no version`;
+    case "pack":
+      return `pack: ${difference.account}, ${formatInstant(difference.day).slice(0, 10)} is packed as other sums`;
     case "counter":
       return `counter: ${difference.name} is ${difference.kept}, and ${difference.used} was given out`;
     default:

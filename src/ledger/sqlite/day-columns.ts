@@ -15,41 +15,37 @@ export interface SumEntry {
   readonly sums: readonly (number | bigint)[];
 }
 
-export class DayColumns {
-  readonly version: number;
+type Totals = Float64Array | bigint[];
+
+export interface DayParts {
   /** The distinct series of the day, ascending. */
   readonly series: Uint32Array;
   /** Series `k` has the rows `starts[k]` to `starts[k + 1] - 1`. */
   readonly starts: Uint32Array;
   readonly slots: Uint8Array;
   /** For each column the running totals, one longer than the rows; undefined where the whole column is zero. */
-  readonly totals: readonly (Float64Array | bigint[] | undefined)[];
+  readonly totals: readonly (Totals | undefined)[];
+}
+
+export class DayColumns implements DayParts {
+  readonly version: number;
+  readonly series: Uint32Array;
+  readonly starts: Uint32Array;
+  readonly slots: Uint8Array;
+  readonly totals: readonly (Totals | undefined)[];
   /** True when every running total is a safe integer, so that plain arithmetic on them is exact. */
   readonly safe: boolean;
   readonly bytes: number;
 
-  /** `entries` must be in the order (series, slot); entries of equal series and slot are parts of one sum. */
-  constructor(version: number, entries: readonly SumEntry[]) {
+  constructor(version: number, { series, starts, slots, totals }: DayParts) {
     this.version = version;
-    const series: number[] = [];
-    const starts: number[] = [];
-    const slots = new Uint8Array(entries.length);
-    for (const [at, entry] of entries.entries()) {
-      if (series.at(-1) !== entry.series) {
-        series.push(entry.series);
-        starts.push(at);
-      }
-      slots[at] = entry.slotOfDay;
-    }
-    starts.push(entries.length);
-    this.series = Uint32Array.from(series);
-    this.starts = Uint32Array.from(starts);
+    this.series = series;
+    this.starts = starts;
     this.slots = slots;
-    const totals = Array.from({ length: COLUMN_COUNT }, (_, column) => runningTotals(entries, column));
     this.totals = totals;
     this.safe = totals.every((column) => column === undefined || column instanceof Float64Array);
     const filled = totals.filter((column) => column !== undefined).length;
-    this.bytes = entries.length * (1 + 8 * filled) + this.series.length * 8 + 256;
+    this.bytes = slots.length * (1 + 8 * filled) + series.length * 8 + 256;
   }
 
   /** The first row of series `k` whose slot is at or after `slotOfDay`. */
@@ -65,7 +61,24 @@ export class DayColumns {
   }
 }
 
-function runningTotals(entries: readonly SumEntry[], column: number): Float64Array | bigint[] | undefined {
+/** The columns of rows in the order (series, slot); rows of equal series and slot are parts of one sum. */
+export function columnsOf(entries: readonly SumEntry[]): DayParts {
+  const series: number[] = [];
+  const starts: number[] = [];
+  const slots = new Uint8Array(entries.length);
+  for (const [at, entry] of entries.entries()) {
+    if (series.at(-1) !== entry.series) {
+      series.push(entry.series);
+      starts.push(at);
+    }
+    slots[at] = entry.slotOfDay;
+  }
+  starts.push(entries.length);
+  const totals = Array.from({ length: COLUMN_COUNT }, (_, column) => runningTotals(entries, column));
+  return { series: Uint32Array.from(series), starts: Uint32Array.from(starts), slots, totals };
+}
+
+function runningTotals(entries: readonly SumEntry[], column: number): Totals | undefined {
   const totals = new Float64Array(entries.length + 1);
   let total = 0;
   let seen = false;

@@ -16,6 +16,8 @@ export interface EventTable {
   readonly series: Uint32Array;
   /** For each event the place of its sent labels. */
   readonly sent: Uint32Array;
+  /** Instants; NaN where nothing is known of the event's arrival. */
+  readonly receivedAt: Float64Array;
   /** Instants; NaN where the event was not voided. */
   readonly voidedAt: Float64Array;
   readonly next: EventCursor | undefined;
@@ -26,6 +28,7 @@ export class PageColumns {
   readonly #limit: number;
   readonly #labelsOf: (series: number) => Labels;
   readonly #ids: string[] = [];
+  readonly #arrivals: number[] = [];
   readonly #times: Float64Array;
   readonly #quantities: Float64Array;
   readonly #series: Uint32Array;
@@ -51,6 +54,7 @@ export class PageColumns {
 
   add(row: readonly unknown[]): void {
     const at = this.#ids.push(row[2] as string) - 1;
+    this.#arrivals.push(row[1] as number);
     this.#times[at] = row[3] as number;
     const series = this.#place(row[4] as number);
     this.#series[at] = series;
@@ -68,7 +72,11 @@ export class PageColumns {
     return place;
   }
 
-  table(next: EventCursor | undefined): EventTable {
+  /** `arrivalsAt` tells for places in the order of arrival the instants of arrival, null where nothing is known. */
+  table(
+    next: EventCursor | undefined,
+    arrivalsAt: (arrivals: readonly number[]) => readonly (number | null)[],
+  ): EventTable {
     return {
       ids: this.#ids,
       times: this.#times,
@@ -76,6 +84,7 @@ export class PageColumns {
       labels: this.#labels,
       series: this.#series,
       sent: this.#sent,
+      receivedAt: Float64Array.from(arrivalsAt(this.#arrivals), (at) => at ?? Number.NaN),
       voidedAt: this.#voidedAt,
       next,
     };
@@ -84,23 +93,27 @@ export class PageColumns {
 
 /** The page on its way to another thread: its columns are handed over instead of copied. */
 export function movable(table: EventTable): unknown {
-  const columns = [table.times, table.quantities, table.series, table.sent, table.voidedAt];
+  const columns = [table.times, table.quantities, table.series, table.sent, table.receivedAt, table.voidedAt];
   return move({ [transferableSymbol]: columns.map((column) => column.buffer), [valueSymbol]: table });
+}
+
+function known(instant: Instant): Instant | undefined {
+  return Number.isNaN(instant) ? undefined : instant;
 }
 
 /** The columns as events; events of one series share their labels. */
 export function pageOf(table: EventTable): EventsPage {
-  const { ids, times, quantities, labels, series, sent, voidedAt, next } = table;
+  const { ids, times, quantities, labels, series, sent, receivedAt, voidedAt, next } = table;
   const events: KeptEvent[] = ids.map((id, at) => {
     const first = at * METERS.length;
-    const voided: Instant = voidedAt[at]!;
     return {
       id,
       time: times[at]!,
       sent: labels[sent[at]!]!,
       series: labels[series[at]!]!,
       quantities: Array.from(quantities.subarray(first, first + METERS.length)),
-      voidedAt: Number.isNaN(voided) ? undefined : voided,
+      receivedAt: known(receivedAt[at]!),
+      voidedAt: known(voidedAt[at]!),
     };
   });
   return next ? { events, next } : { events };

@@ -4,10 +4,21 @@ import { Piscina } from "piscina";
 import { Fault, problem } from "../../domain/fault.ts";
 import type { Instant } from "../../domain/time.ts";
 import { EVENTS_PER_CALL_MAX, type KeptEvent, type UsageBatch } from "../../domain/usage.ts";
-import type { AppendOutcome, EventsPage, EventsQuestion, Ledger, SumQuestion, SumRow, VoidOutcome } from "../ledger.ts";
+import type {
+  AppendOutcome,
+  EventsPage,
+  EventsQuestion,
+  Ledger,
+  SumQuestion,
+  SumRow,
+  Sums,
+  VoidOutcome,
+} from "../ledger.ts";
 import { COLUMN_COUNT } from "./day-columns.ts";
 import { type EventTable, pageOf } from "./event-page.ts";
-import type { SumTable } from "./reader.ts";
+import { DayPacking } from "./packing.ts";
+import type { SumTables } from "./reader.ts";
+import type { SumTable } from "./sum-table.ts";
 import type { open, ReaderCall, ThreadData } from "./thread.ts";
 import type { WriterCall } from "./writer.ts";
 
@@ -30,6 +41,7 @@ const thread = new URL(`./thread.${extension}`, import.meta.url).href;
 export class SqliteLedger implements Ledger {
   readonly #writer: Piscina;
   readonly #readers: Piscina;
+  readonly #packing: DayPacking;
   #eventsWaiting = 0;
 
   private constructor(options: SqliteLedgerOptions) {
@@ -51,6 +63,12 @@ export class SqliteLedger implements Ledger {
       maxQueue: READS_WAITING_MAX,
       atomics: "disabled",
     });
+    this.#packing = new DayPacking({
+      touched: () => this.#writer.run(undefined, { name: "takeTouched" }),
+      unpacked: () => this.#read({ kind: "unpacked" }),
+      pack: (day) => this.#read({ kind: "pack", day }),
+      keep: (packs) => this.#writer.run(packs, { name: "keepPacks" }),
+    });
   }
 
   /**
@@ -64,14 +82,15 @@ export class SqliteLedger implements Ledger {
       await Promise.all([ledger.#writer.destroy(), ledger.#readers.destroy()]);
       throw new Fault(problems);
     }
+    ledger.#packing.start();
     return ledger;
   }
 
-  async append(account: string, batch: UsageBatch): Promise<AppendOutcome> {
+  async append(account: string, batch: UsageBatch, at: Instant): Promise<AppendOutcome> {
     const events = batch.ids.length;
     if (events === 0) return { created: 0, duplicates: 0, conflicts: [] };
     const buffers = [batch.times, batch.quantities, batch.sent, batch.series].map((column) => column.buffer);
-    return this.#write({ kind: "append", account, batch }, events, [...new Set(buffers)]);
+    return this.#write({ kind: "append", account, batch, at }, events, [...new Set(buffers)]);
   }
 
   async void(account: string, ids: readonly string[], at: Instant): Promise<VoidOutcome[]> {
@@ -91,8 +110,9 @@ export class SqliteLedger implements Ledger {
     }
   }
 
-  async sum(account: string, questions: readonly SumQuestion[]): Promise<SumRow[][]> {
-    return (await this.#read<SumTable[]>({ kind: "sum", account, questions })).map(rowsOf);
+  async sum(account: string, questions: readonly SumQuestion[]): Promise<Sums> {
+    const { tables, position } = await this.#read<SumTables>({ kind: "sum", account, questions });
+    return { rows: tables.map(rowsOf), position };
   }
 
   async find(account: string, id: string): Promise<KeptEvent | undefined> {
@@ -109,6 +129,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async close(): Promise<void> {
+    await this.#packing.close(() => performance.now());
     await this.#readers.close();
     await this.#writer.run(undefined, { name: "close" });
     await this.#writer.close();
@@ -120,7 +141,7 @@ function overloaded(): Fault {
 }
 
 /** The columns as rows; rows of one group share their `values`. */
-function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
+export function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
   const rows: SumRow[] = [];
   let next = 0;
   for (let row = 0; row < segment.length; row += 1) {

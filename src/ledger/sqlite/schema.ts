@@ -20,6 +20,7 @@ export const LABEL_COLUMNS = [
   "team",
   "project",
   "environment",
+  "context_class",
 ] as const;
 
 /** The columns of a quantity, in the order of METERS. */
@@ -33,23 +34,39 @@ export const METER_COLUMNS = [
   "tokens",
 ] as const;
 
-const labelColumns = LABEL_COLUMNS.map((name) => `"${name}" TEXT NOT NULL`).join(", ");
+/** The table of series that has these columns. */
+function seriesTable(name: string, columns: readonly string[]): string {
+  return `CREATE TABLE ${name} (series INTEGER PRIMARY KEY, account INTEGER NOT NULL,
+     ${columns.map((column) => `"${column}" TEXT NOT NULL`).join(", ")},
+     UNIQUE (account, ${quoted(columns)})) STRICT;`;
+}
+
+function quoted(columns: readonly string[]): string {
+  return columns.map((column) => `"${column}"`).join(", ");
+}
+
+/** The columns of a series before there were context classes. */
+const CLASSLESS_COLUMNS = LABEL_COLUMNS.slice(0, -1);
 const meterColumns = METER_COLUMNS.map((name) => `${name} INTEGER NOT NULL`).join(", ");
 
 /**
- * - `series`: one row for each combination of account and labels; a small integer names it for ever.
+ * - `series`: one row for each combination of account and labels; a small integer names it for ever. Version 2 added the
+ *   context class: series from before keep the class "", since their sums no longer tell long prompts from short ones.
  * - `events`: what was written, in the order (slot of its time, arrival). `sent` is NULL when it equals `series`.
  * - `identities`: (account, id) of every event ever accepted, and where it stands. Time is no part of it.
  * - `sums`: quantities by slot and series, made in the transaction that wrote the events. A sum that would pass an
  *   int64 goes on in a further `part`; parts are added when read.
+ * - `arrivals`: the events from number `seq` on, up to the next row's, were received in the second `at`. Events of version
+ *   2 and before stand before its first row, and nothing is known of them.
  * - `days`: for each account and UTC day the number of the last commit that changed its sums.
+ * - `packed_days`: the sums of a day once more, in bytes that are read at once (day-pack.ts). A pack counts only while its
+ *   version is the day's; a day without one is read from `sums`.
  */
 export const LEDGER_FILE: FileKind = {
   applicationId: 0x44_61_79_4c,
   migrations: [
     `CREATE TABLE accounts (account INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-     CREATE TABLE series (series INTEGER PRIMARY KEY, account INTEGER NOT NULL, ${labelColumns},
-       UNIQUE (account, ${LABEL_COLUMNS.map((name) => `"${name}"`).join(", ")})) STRICT;
+     ${seriesTable("series", CLASSLESS_COLUMNS)}
      CREATE TABLE events (account INTEGER NOT NULL, slot INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL,
        time INTEGER NOT NULL, series INTEGER NOT NULL, sent INTEGER, ${meterColumns}, voided_at INTEGER,
        PRIMARY KEY (account, slot, seq)) STRICT, WITHOUT ROWID;
@@ -61,5 +78,13 @@ export const LEDGER_FILE: FileKind = {
        PRIMARY KEY (account, day)) STRICT, WITHOUT ROWID;
      CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
      INSERT INTO counters VALUES ('seq', 0), ('commit', 0);`,
+    `${seriesTable("series_classed", LABEL_COLUMNS)}
+     INSERT INTO series_classed SELECT series, account, ${quoted(CLASSLESS_COLUMNS)}, '' FROM series;
+     DROP TABLE series;
+     ALTER TABLE series_classed RENAME TO series;`,
+    "CREATE TABLE arrivals (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT",
+    `CREATE TABLE packed_days (pack INTEGER PRIMARY KEY, account INTEGER NOT NULL, day INTEGER NOT NULL,
+       version INTEGER NOT NULL, columns BLOB NOT NULL) STRICT;
+     CREATE UNIQUE INDEX packed_day ON packed_days (account, day, version)`,
   ],
 };

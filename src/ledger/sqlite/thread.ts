@@ -3,6 +3,7 @@
 import { workerData } from "node:worker_threads";
 import { Fault, type Problem } from "../../domain/fault.ts";
 import type { EventsQuestion, SumQuestion } from "../ledger.ts";
+import type { DayPack, DayRef } from "./days.ts";
 import { movable } from "./event-page.ts";
 import { Reader } from "./reader.ts";
 import { Writer, type WriterCall, type WriterReply } from "./writer.ts";
@@ -78,10 +79,20 @@ function plain(error: unknown): Error {
   return new Error((error as Error).message);
 }
 
+export function takeTouched(): DayRef[] {
+  return writer?.takeTouched() ?? [];
+}
+
+export function keepPacks(packs: readonly DayPack[]): void {
+  writer?.keepPacks(packs);
+}
+
 export type ReaderCall =
   | { readonly kind: "sum"; readonly account: string; readonly questions: readonly SumQuestion[] }
   | { readonly kind: "find"; readonly account: string; readonly id: string }
-  | { readonly kind: "events"; readonly account: string; readonly question: EventsQuestion };
+  | { readonly kind: "events"; readonly account: string; readonly question: EventsQuestion }
+  | { readonly kind: "pack"; readonly day: DayRef }
+  | { readonly kind: "unpacked" };
 
 export function read(call: ReaderCall): unknown {
   reader ??= new Reader(path);
@@ -92,6 +103,10 @@ export function read(call: ReaderCall): unknown {
       return reader.find(call.account, call.id);
     case "events":
       return movable(reader.events(call.account, call.question));
+    case "pack":
+      return reader.pack(call.day);
+    case "unpacked":
+      return reader.unpacked();
     default:
       return call satisfies never;
   }

@@ -8,6 +8,7 @@ import { DAY_MS, type Instant, SLOT_MS } from "../../domain/time.ts";
 import { METER_WIRE_FIELD, METERS } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
 import { LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
+import { packChecker } from "./verify-packs.ts";
 
 /** One thing that is not as it must be. */
 export type Difference =
@@ -29,6 +30,8 @@ export type Difference =
   | { readonly kind: "event"; readonly account: string; readonly id: string; readonly wrong: "slot" | "series" }
   /** A day with sums and without a version: readers would not see it. */
   | { readonly kind: "day"; readonly account: string; readonly day: Instant }
+  /** A day whose pack is not what its sums are: readers would answer from the pack. */
+  | { readonly kind: "pack"; readonly account: string; readonly day: Instant }
   /** A counter behind what it counts: it would give a number out twice. */
   | { readonly kind: "counter"; readonly name: string; readonly kept: bigint; readonly used: bigint };
 
@@ -124,6 +127,7 @@ class Run {
       // As many identities lead to an event as there are events, unless one has none.
       if (matched !== events) await this.#findUnidentified(account);
       this.#checkDays(account);
+      await this.#checkPacks(account);
       this.#events += events;
     }
     this.#checkCounters();
@@ -258,6 +262,12 @@ class Run {
     }
   }
 
+  async #checkPacks({ number, name }: Account): Promise<void> {
+    for (const day of this.#statements.wrongPacks(number))
+      this.found({ kind: "pack", account: name, day: day * DAY_MS });
+    await this.#step(0);
+  }
+
   #checkCounters(): void {
     const used = {
       seq: BigInt(this.#arrivalMax),
@@ -352,6 +362,7 @@ function prepare(database: DatabaseSync) {
       `SELECT DISTINCT slot / ${SLOTS_PER_DAY} AS day FROM sums s WHERE account = ?
        AND NOT EXISTS (SELECT 1 FROM days d WHERE d.account = s.account AND d.day = s.slot / ${SLOTS_PER_DAY})`,
     ),
+    wrongPacks: packChecker(database),
     versionMax: arrays("SELECT max(version) FROM days"),
     counter: arrays("SELECT value FROM counters WHERE name = ?"),
   };

@@ -4,19 +4,20 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { DAY_MS, type Instant, SLOT_MS } from "../../domain/time.ts";
+import { DAY_MS, type Instant, SECOND_MS, SLOT_MS } from "../../domain/time.ts";
 import { differingField, type Labels, labelsKey, METERS, type UsageBatch } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
 import type { AppendOutcome, VoidOutcome } from "../ledger.ts";
+import type { DayPack, DayRef } from "./days.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
 
 /** What the writer is asked to do; many of them share a transaction. */
 export type WriterCall =
-  | { readonly kind: "append"; readonly account: string; readonly batch: UsageBatch }
+  | { readonly kind: "append"; readonly account: string; readonly batch: UsageBatch; readonly at: Instant }
   | { readonly kind: "void"; readonly account: string; readonly ids: readonly string[]; readonly at: Instant };
 export type WriterReply = AppendOutcome | VoidOutcome[];
 
-const CACHE_MIB = 96;
+const CACHE_MIB = 48;
 const SERIES_REMEMBERED_MAX = 200_000;
 const SLOTS_PER_DAY = DAY_MS / SLOT_MS;
 const METER_COUNT = METERS.length;
@@ -41,8 +42,12 @@ export class Writer {
   readonly #accounts = new Map<string, number>();
   readonly #series = new Map<string, number>();
   #deltas = new Map<number, Delta>();
+  /** Days that commits touched, by account and day, until somebody asks for them. */
+  #touched = new Map<string, DayRef>();
   #seq = 0;
   #commit = 0;
+  /** The second that the last event was received in. */
+  #arrival: Instant | undefined;
 
   constructor(path: string) {
     this.#database = openFile(path, LEDGER_FILE, { readOnly: false, cacheMiB: CACHE_MIB });
@@ -58,7 +63,7 @@ export class Writer {
       const replies = calls.map((call) => {
         switch (call.kind) {
           case "append":
-            return this.#append(call.account, call.batch);
+            return this.#append(call.account, call.batch, call.at);
           case "void":
             return call.ids.map((id) => this.#void(call.account, id, call.at));
           default:
@@ -75,6 +80,29 @@ export class Writer {
     }
   }
 
+  /** The days that commits touched since the last call. */
+  takeTouched(): DayRef[] {
+    const touched = [...this.#touched.values()];
+    this.#touched = new Map();
+    return touched;
+  }
+
+  /** Keeps packs of days in place of older ones, in one transaction; one that a commit has passed by is dropped. */
+  keepPacks(packs: readonly DayPack[]): void {
+    const { dropPacks, insertPack } = this.#statements;
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const { account, day, version, columns } of packs) {
+        dropPacks.run(account, day);
+        insertPack.run(columns, account, day, version);
+      }
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
   close(): void {
     this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#database.close();
@@ -87,13 +115,14 @@ export class Writer {
     this.#deltas.clear();
     this.#seq = this.#counter("seq");
     this.#commit = this.#counter("commit");
+    this.#arrival = (this.#statements.lastArrival.get() as unknown as readonly number[] | undefined)?.[0];
   }
 
   #counter(name: string): number {
     return (this.#statements.readCounter.get(name) as unknown as Row)[0] as number;
   }
 
-  #append(accountName: string, batch: UsageBatch): AppendOutcome {
+  #append(accountName: string, batch: UsageBatch, receivedAt: Instant): AppendOutcome {
     const { insertIdentity, insertEvent } = this.#statements;
     const account = this.#accountOf(accountName);
     const seriesOf = batch.labels.map(() => 0);
@@ -117,6 +146,7 @@ export class Writer {
         continue;
       }
       this.#seq = seq;
+      if (created === 0) this.#arrive(seq, receivedAt);
       const own = series(batch.series[at]!);
       const sent = batch.sent[at] === batch.series[at] ? null : series(batch.sent[at]!);
       const q = at * METER_COUNT;
@@ -141,6 +171,14 @@ export class Writer {
       created += 1;
     }
     return { created, duplicates, conflicts };
+  }
+
+  /** Writes down that events from number `seq` on were received in another second than those before. */
+  #arrive(seq: number, receivedAt: Instant): void {
+    const second = Math.floor(receivedAt / SECOND_MS) * SECOND_MS;
+    if (second === this.#arrival) return;
+    this.#statements.insertArrival.run(seq, second);
+    this.#arrival = second;
   }
 
   /** The first field in which event `at` differs from the kept one of the same id. */
@@ -216,13 +254,16 @@ export class Writer {
   #writeSums(): void {
     if (this.#deltas.size === 0) return;
     this.#commit += 1;
-    const days = new Map<string, readonly [account: number, day: number]>();
+    const days = new Map<string, DayRef>();
     for (const delta of this.#deltas.values()) {
       this.#writeSum(delta);
       const day = Math.floor(delta.slot / SLOTS_PER_DAY);
-      days.set(`${delta.account}/${day}`, [delta.account, day]);
+      days.set(`${delta.account}/${day}`, { account: delta.account, day });
     }
-    for (const [account, day] of days.values()) this.#statements.raiseDay.run(account, day, this.#commit);
+    for (const [key, ref] of days) {
+      this.#statements.raiseDay.run(ref.account, ref.day, this.#commit);
+      this.#touched.set(key, ref);
+    }
     this.#statements.writeCounter.run(this.#seq, "seq");
     this.#statements.writeCounter.run(this.#commit, "commit");
     this.#deltas = new Map();
@@ -253,6 +294,8 @@ function prepare(database: DatabaseSync) {
   return {
     readCounter: arrays("SELECT value FROM counters WHERE name = ?"),
     writeCounter: database.prepare("UPDATE counters SET value = ? WHERE name = ?"),
+    lastArrival: arrays("SELECT at FROM arrivals ORDER BY seq DESC LIMIT 1"),
+    insertArrival: database.prepare("INSERT INTO arrivals (seq, at) VALUES (?, ?)"),
     insertAccount: database.prepare("INSERT OR IGNORE INTO accounts (name) VALUES (?)"),
     findAccount: arrays("SELECT account FROM accounts WHERE name = ?"),
     insertSeries: database.prepare(
@@ -281,6 +324,11 @@ function prepare(database: DatabaseSync) {
     addSum: database.prepare(
       `INSERT INTO sums (account, slot, series, part, ${summed.join(", ")}) VALUES (${marks(4 + summed.length)})
        ON CONFLICT DO UPDATE SET ${summed.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
+    ),
+    dropPacks: database.prepare("DELETE FROM packed_days WHERE account = ? AND day = ?"),
+    insertPack: database.prepare(
+      `INSERT INTO packed_days (account, day, version, columns)
+       SELECT account, day, version, ? FROM days WHERE account = ? AND day = ? AND version = ?`,
     ),
     raiseDay: database.prepare(
       "INSERT INTO days (account, day, version) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version",
