@@ -1,4 +1,4 @@
-/** Writes what is made from the code (openapi.json, docs/errors.md, docs/cli.md); with --check, says what has drifted and exits 1. */
+/** Writes what is made from the code (openapi.json, the schema of price books, docs/errors.md, docs/cli.md); with --check, says what has drifted and exits 1. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { makeProgram } from "../src/cli/program.ts";
 import { FAULTS, RPC } from "../src/domain/fault.ts";
 import { buildServer } from "../src/http/server.ts";
+import { priceBookSchema } from "../src/rating/schema.ts";
 import { Service } from "../src/service.ts";
 import { cliPage } from "./cli-page.ts";
 
@@ -45,6 +46,7 @@ async function openapi(): Promise<string> {
 
 const made: Readonly<Record<string, string>> = {
   "openapi.json": await openapi(),
+  "prices/price-book.schema.json": `${JSON.stringify(priceBookSchema(), null, 2)}\n`,
   "docs/errors.md": errorsPage(),
   "docs/cli.md": cliPage(makeProgram()),
 };

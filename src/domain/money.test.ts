@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { attoPerUnit, divideHalfEven, moneyOfAtto, nanosOfAtto, parseDecimal } from "./money.ts";
+import { attoPerUnit, divideHalfEven, moneyOfAtto, nanosOfAtto, parseDecimal, usdTextOfAtto } from "./money.ts";
 
 test("money prints as the contract's samples say", () => {
   const table: [atto: bigint, units: string, nanos: number][] = [
@@ -19,6 +19,23 @@ test("money prints as the contract's samples say", () => {
   for (const [atto, units, nanos] of table) {
     assert.deepEqual(moneyOfAtto(atto), { currencyCode: "USD", units, nanos }, String(atto));
   }
+});
+
+test("dollars as an exact decimal text, and back again", () => {
+  const table: [atto: bigint, text: string][] = [
+    [0n, "0"],
+    [1n, "0.000000000000000001"],
+    [-1n, "-0.000000000000000001"],
+    [17_580_572n * 28_000_000_000n, "0.492256016"],
+    [-2_500_000_000_000_000_000n, "-2.5"],
+    [10n ** 40n, "10000000000000000000000"],
+  ];
+  for (const [atto, text] of table) assert.equal(usdTextOfAtto(atto), text);
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), (atto) => {
+      assert.equal(attoPerUnit(parseDecimal(usdTextOfAtto(atto))!, 1n), atto);
+    }),
+  );
 });
 
 test("units and nanos never have opposite signs, and together are the rounded amount", () => {

@@ -43,6 +43,13 @@ export function moneyOfAtto(atto: bigint): Money {
   };
 }
 
+/** Attodollars as dollars, exactly: a plain decimal without needless zeros, such as "0.492256016" or "-2". */
+export function usdTextOfAtto(atto: bigint): string {
+  const magnitude = atto < 0n ? -atto : atto;
+  const fraction = (magnitude % ATTO_PER_USD).toString().padStart(18, "0").replace(/0+$/, "");
+  return `${atto < 0n ? "-" : ""}${magnitude / ATTO_PER_USD}${fraction && `.${fraction}`}`;
+}
+
 /** An exact decimal: `numerator / 10^scale`. */
 export interface Decimal {
   readonly numerator: bigint;

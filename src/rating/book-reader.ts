@@ -4,11 +4,12 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument,
 import { Fault, type Problem, problem } from "../domain/fault.ts";
 import { type Decimal, parseDecimal } from "../domain/money.ts";
 import { formatInstant, type Instant, parseInstant, SLOT_MS } from "../domain/time.ts";
+import { nearest } from "./spelling.ts";
 
 export const BOOK_BYTES_MAX = 5 * 1024 * 1024;
 /** A book with more mistakes is refused at this many: whoever mends them reads no further list in one go. */
 const MISTAKES_MAX = 1000;
-const TEXT_CHARACTERS_MAX = 256;
+export const TEXT_CHARACTERS_MAX = 256;
 
 /** A value of the book with its place: the line, and the path such as `prices[3].match.model`. */
 export interface Place {
@@ -33,6 +34,8 @@ export interface BookReader {
   /** One text or a list of texts. */
   texts(place: Place, allowed?: readonly string[]): readonly string[] | undefined;
   flag(place: Place): boolean | undefined;
+  /** One of some whole numbers, written bare. */
+  count(place: Place, allowed: readonly number[]): number | undefined;
   /** A decimal, not negative, written as a text in quotes. */
   decimal(place: Place): Decimal | undefined;
   /** A UTC time on the edge of a slot. */
@@ -140,7 +143,7 @@ function structureReaders(refuse: Refuse, lineOf: LineOf): Pick<BookReader, "fie
       for (const [key, value] of list) {
         const field = allowed.find((one) => one === key);
         if (field) fields[field] = value;
-        else refuse(value, `unknown field; allowed are ${allowed.join(", ")}`);
+        else refuse(value, `unknown field${guess(key, allowed)}; allowed are ${allowed.join(", ")}`);
       }
       return fields;
     },
@@ -163,7 +166,7 @@ function structureReaders(refuse: Refuse, lineOf: LineOf): Pick<BookReader, "fie
 function valueReaders(
   refuse: Refuse,
   lineOf: LineOf,
-): Pick<BookReader, "text" | "texts" | "flag" | "decimal" | "edge"> {
+): Pick<BookReader, "text" | "texts" | "flag" | "count" | "decimal" | "edge"> {
   const anyText = (place: Place, mend: string): string | undefined => {
     if (isAlias(place.node)) return undefined;
     if (isScalar(place.node) && typeof place.node.value === "string") return place.node.value;
@@ -175,7 +178,7 @@ function valueReaders(
     if (allowed) {
       return allowed.includes(value)
         ? value
-        : refuse(place, `${show(value)} is unknown; allowed are ${allowed.join(", ")}`);
+        : refuse(place, `${show(value)} is unknown${guess(value, allowed)}; allowed are ${allowed.join(", ")}`);
     }
     const good = value.trim() !== "" && value.length <= TEXT_CHARACTERS_MAX && !/\p{Cc}/u.test(value);
     return good ? value : refuse(place, `${show(value)} is not 1 to ${TEXT_CHARACTERS_MAX} printable characters`);
@@ -199,6 +202,12 @@ function valueReaders(
       if (isScalar(place.node) && typeof place.node.value === "boolean") return place.node.value;
       return refuse(place, `${found(place.node)} stands here; write true or false`);
     },
+    count(place, allowed) {
+      if (isAlias(place.node)) return undefined;
+      const value = isScalar(place.node) ? place.node.value : undefined;
+      const known = allowed.find((one) => one === value);
+      return known ?? refuse(place, `${found(place.node)} is none of the limits; allowed are ${allowed.join(", ")}`);
+    },
     decimal(place) {
       const value = anyText(place, 'write a plain decimal in quotes, such as "0.95"');
       if (value === undefined) return undefined;
@@ -221,6 +230,11 @@ function valueReaders(
       return refuse(place, `${show(value)} is off the 15-minute edges of UTC; the one before is ${before}`);
     },
   };
+}
+
+function guess(word: string, allowed: readonly string[]): string {
+  const near = nearest(word, allowed);
+  return near === undefined ? "" : `, did you mean ${near}?`;
 }
 
 function show(value: string): string {

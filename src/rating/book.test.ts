@@ -3,8 +3,12 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Fault } from "../domain/fault.ts";
 import { SLOT_MS } from "../domain/time.ts";
+import { CONTEXT_CLASS_EDGES } from "../domain/usage.ts";
 import { loadPriceBook } from "./book.ts";
 import { BOOK_BYTES_MAX } from "./book-reader.ts";
+import { bookField } from "./describe.ts";
+import { MATCH_ORDER } from "./match.ts";
+import type { BookKind } from "./price.ts";
 
 const DEFAULT_YAML = readFileSync(new URL("../../prices/default.yaml", import.meta.url), "utf8");
 
@@ -14,7 +18,7 @@ test("the default book loads, and every entry is dated and tells its source", ()
   for (const entry of book.entries) {
     assert.match(entry.source, /^Fireworks public price list/);
     assert.ok(entry.effectiveFrom >= Date.UTC(2025, 9, 1) && entry.effectiveFrom % SLOT_MS === 0, `line ${entry.line}`);
-    assert.ok(Object.keys(entry.prices).length > 0);
+    assert.ok(Object.keys(entry.stated).length > 0);
   }
   const dates = ["2025-10-01", "2026-01-01", "2026-05-01", "2026-06-17", "2026-08-01", "2026-09-01", "2026-10-01"];
   assert.deepEqual(
@@ -50,7 +54,13 @@ const BAD: [string, string, string, number, RegExp][] = [
   ["not a number", '"1"', '"NaN"', 4, /no plain decimal/],
   ["a price below one attodollar", '"1"', '"0.0000000000001"', 4, /would be lost/],
   ["no price", '{ input: "1", output: "2" }', "{}", 4, /states no price/],
-  ["an unknown price", "output:", "outputs:", 4, /outputs: unknown field; allowed are input, cachedInput, output/],
+  [
+    "an unknown price",
+    "output:",
+    "outputs:",
+    4,
+    /outputs: unknown field, did you mean output\?; allowed are input, cachedInput, output/,
+  ],
   ["no kind of price", 'perMillionTokens: { input: "1", output: "2" }', "", 3, /a price is missing/],
   ["two kinds of price", "    source", '    perImage: "1"\n    source', 3, /perMillionTokens and perImage/],
   ["a date off the slot edge", "00:00:00Z", "00:10:00Z", 5, /off the 15-minute edges.*2026-05-01T00:00:00Z/],
@@ -69,7 +79,13 @@ const BAD: [string, string, string, number, RegExp][] = [
     /not after effectiveFrom/,
   ],
   ["an unknown field of an entry", "    source", "    unit: 1\n    source", 6, /unit: unknown field/],
-  ["an unknown field of a match", "model: m", "modle: m", 3, /modle: unknown field; allowed are usageType, model/],
+  [
+    "an unknown field of a match",
+    "model: m",
+    "modle: m",
+    3,
+    /modle: unknown field, did you mean model\?; allowed are usageType, model/,
+  ],
   ["an empty match", "{ model: m }", "{}", 3, /names nothing/],
   ["an empty list", "model: m", "model: []", 3, /the list is empty/],
   ["a number as model", "model: m", "model: 7", 3, /the bare number 7 stands here; write a text/],
@@ -109,6 +125,67 @@ const BAD: [string, string, string, number, RegExp][] = [
   ["a second document", "prices:", "---\nprices:", 2, /multiple documents/],
   ["two that share one of their models", SOUND, SOUND + ANOTHER.replace("m }", "[n, m] }"), 7, /the one on line 3/],
   ["two listed latest first", SOUND, `currency: USD\nprices:\n${ANOTHER}${SOUND.slice(22)}`, 7, /the one on line 3/],
+  [
+    "a misspelt kind of price",
+    "perMillionTokens",
+    "perMilionTokens",
+    4,
+    /unknown field, did you mean perMillionTokens/,
+  ],
+  ["capitals astray", "{ model: m }", "{ Model: m }", 3, /Model: unknown field, did you mean model\?/],
+  ["a misspelt tier", "model: m", "model: m, serviceTier: PRIORTIY", 3, /is unknown, did you mean PRIORITY\?; allowed/],
+  ["an unknown unit", "perMillionTokens", "perFortnight", 4, /perFortnight: unknown field; allowed are match, perMill/],
+  ["a tab", "    source", "\tsource", 6, /[Tt]ab/],
+  ["a * in the middle", "model: m", "model: a*b", 3, /"a\*b" has a \* before its end/],
+  ["two *", "model: m", 'model: "a**"', 3, /has a \* before its end/],
+  ["a * in a placement", "model: m", 'placement: "US*"', 3, /only model, router and baseModel take one/],
+  ["a router that is none", "model: m", "router: accounts/a/models/m", 3, /"accounts\/a\/models\/m" is no router/],
+  ["model and router", "model: m", "model: m, router: a/routers/b", 3, /states model and router/],
+  [
+    "a context limit that is none",
+    "model: m",
+    "contextTokens: { above: 200001 }",
+    3,
+    /number 200001 is none .* are 32000, 64000/,
+  ],
+  ["a context limit in quotes", "model: m", 'contextTokens: { above: "200000" }', 3, /"200000" is none of the limits/],
+  ["a context without a limit", "model: m", "contextTokens: {}", 3, /states no limit; state above, atMost or both/],
+  [
+    "a context upside down",
+    "model: m",
+    "contextTokens: { above: 64000, atMost: 32000 }",
+    3,
+    /atMost is not more than above/,
+  ],
+  [
+    "a context of an accelerator",
+    PRICED,
+    `${GPU}, contextTokens: { above: 32000 } }\n    perAcceleratorHour: "1"`,
+    3,
+    /contextTokens: it means nothing for perA/,
+  ],
+  [
+    "a tier where no usage has one",
+    "model: m",
+    "usageType: TRAINING_TOKEN_USAGE, serviceTier: FAST",
+    3,
+    /serviceTier: it means nothing/,
+  ],
+  ["discounts in a list", "prices:", "discounts: []\nprices:", 2, /a list has no discounts/],
+  [
+    "two that share a prefix",
+    SOUND,
+    SOUND.replace("model: m", "model: [a, m*]") + ANOTHER.replace("model: m", "model: [m*, m]"),
+    7,
+    /line 3/,
+  ],
+  [
+    "two for any model",
+    SOUND,
+    SOUND.replace("model: m", 'model: "*"') + ANOTHER.replace("model: m", 'model: [x, "*"]'),
+    7,
+    /line 3/,
+  ],
   ["an alias", SOUND, `${SOUND.replace("{ model", "&m { model")}  - match: *m\n`, 7, /\*m is an alias/],
   ["a tag", '"1"', '!!float "1"', 4, /Unresolved tag/],
   ["nothing", SOUND, "", 1, /it is empty/],
@@ -125,15 +202,71 @@ for (const [what, from, to, line, reason] of BAD) {
   });
 }
 
-function refusal(yamlText: string): Fault {
+function refusal(yamlText: string, kind: BookKind = "list"): Fault {
   try {
-    loadPriceBook("trial", yamlText);
+    loadPriceBook("trial", yamlText, kind);
   } catch (error) {
     assert.ok(error instanceof Fault, String(error));
     return error;
   }
   throw new Error("the book was taken");
 }
+
+/** A sound contract, on lines 1 to 5. */
+const CONTRACT = `currency: USD
+discounts:
+  - percent: "12.5"
+    effectiveFrom: 2026-05-01T00:00:00Z
+    source: a contract
+`;
+const SAME = CONTRACT.slice(CONTRACT.indexOf("  -"));
+
+const BAD_CONTRACTS: [string, string, string, number, RegExp][] = [
+  ["no percentage", '"12.5"', '"0"', 3, /not above "0" and at most "100"/],
+  ["more than all", '"12.5"', '"100.01"', 3, /not above "0" and at most "100"/],
+  ["a bare percentage", '"12.5"', "12.5", 3, /the bare number 12\.5 .* in quotes/],
+  ["a negative percentage", '"12.5"', '"-1"', 3, /is negative/],
+  ["a percent sign", '"12.5"', '"12.5%"', 3, /no plain decimal/],
+  ["nothing agreed", CONTRACT.slice(14), "", 1, /prices and discounts are missing/],
+  ["two discounts of everything", CONTRACT, CONTRACT + SAME, 6, /this discount and the one on line 3 could both lower/],
+  ["a discount without a source", "    source: a contract\n", "", 3, /source is missing/],
+  [
+    "a price in a discount",
+    '"12.5"',
+    '"12.5"\n    perImage: "1"',
+    4,
+    /perImage: unknown field; allowed are match, perc/,
+  ],
+  [
+    "a tier where no usage has one",
+    '"12.5"',
+    '"12.5"\n    match: { usageType: DEDICATED_DEPLOYMENT_USAGE, serviceTier: FAST }',
+    4,
+    /serviceTier: it means nothing for DEDICATED_DEPLOYMENT_USAGE/,
+  ],
+];
+
+for (const [what, from, to, line, reason] of BAD_CONTRACTS) {
+  test(`a contract is refused for ${what}`, () => {
+    assert.ok(CONTRACT.includes(from));
+    const text = CONTRACT.replace(from, () => to);
+    const fault = refusal(text, "contract");
+    const named = fault.problems.find((one) => one.facts.line === line && reason.test(String(one.facts.reason)));
+    assert.ok(named, JSON.stringify(fault.problems));
+  });
+}
+
+test("a contract may state prices, discounts or both, each with its dates", () => {
+  const book = loadPriceBook("acme", CONTRACT, "contract");
+  assert.deepEqual(
+    book.discounts.map(({ percent, factor, match }) => [percent, factor, match]),
+    [[{ numerator: 125n, scale: 1 }, { numerator: 875n, scale: 3 }, {}]],
+  );
+  assert.deepEqual(book.edges, [Date.UTC(2026, 4, 1)]);
+  assert.equal(loadPriceBook("acme", SOUND, "contract").entries.length, 1);
+  const both = loadPriceBook("acme", CONTRACT + SOUND.slice(14).replaceAll("05-01", "06-01"), "contract");
+  assert.deepEqual(both.edges, [Date.UTC(2026, 4, 1), Date.UTC(2026, 5, 1)]);
+});
 
 test("the sound book is sound, and one that goes on where another ends is, too", () => {
   assert.equal(loadPriceBook("trial", SOUND).entries.length, 1);
@@ -171,6 +304,7 @@ test("sizes dispute when they meet, and not when one begins behind the other", (
 test("a bomb of aliases, a huge book and a deep one are refused soon, and the largest book loads", () => {
   const bomb = `a: &a [x]\n${Array.from({ length: 30 }, (_, at) => `b${at}: [*a, *a, *a]`).join("\n")}\n`;
   const huge = `currency: USD\n${"# padding\n".repeat(BOOK_BYTES_MAX / 10)}`;
+  const fifty = "x".repeat(50 * 1024 * 1024);
   const deep = `prices: ${"[".repeat(50_000)}`;
   const many = Array.from({ length: 10_000 }, (_, at) => ANOTHER.replace("m }", `m${at} }`)).join("");
   const start = performance.now();
@@ -178,13 +312,26 @@ test("a bomb of aliases, a huge book and a deep one are refused soon, and the la
   assert.match(refusal(SOUND + many).message, /there are 10001 entries; at most 10000 are allowed/);
   assert.match(String(refusal(bomb).problems.map((one) => one.facts.reason)), /\*a is an alias/);
   assert.match(refusal(huge).message, /at most 5242880 are allowed/);
+  const before = performance.now();
+  assert.match(refusal(fifty).message, /line 1: it has 52428800 bytes; at most 5242880 are allowed/);
+  assert.ok(performance.now() - before < 1000, "such a text is not parsed");
   assert.equal(refusal(deep).problems[0].code, "bad_price_book");
-  assert.ok(performance.now() - start < 10_000);
+  const alike = Array.from({ length: 9_999 }, (_, at) => ANOTHER.replace("m }", `m, placement: p${at} }`)).join("");
+  assert.equal(loadPriceBook("trial", SOUND + alike).entries.length, 10_000);
+  assert.ok(performance.now() - start < 20_000);
 });
 
-test("the book of docs/prices.md loads", () => {
+test("the books of docs/prices.md load: one list of ten lines, one contract", () => {
   const text = readFileSync(new URL("../../docs/prices.md", import.meta.url), "utf8");
-  const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
-  assert.equal(yaml.trim().split("\n").length, 10);
-  assert.equal(loadPriceBook("docs", yaml).entries.length, 1);
+  const [list = "", contract = ""] = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => yaml!);
+  assert.equal(list.trim().split("\n").length, 10);
+  assert.equal(loadPriceBook("docs", list).entries.length, 1);
+  const { entries, discounts } = loadPriceBook("docs", contract, "contract");
+  assert.deepEqual([entries.length, discounts.length], [1, 1]);
+});
+
+test("docs/prices.md states the order of the fields and the limits of context as they are", () => {
+  const text = readFileSync(new URL("../../docs/prices.md", import.meta.url), "utf8").replace(/\s+/g, " ");
+  assert.ok(text.includes(`in this order: ${MATCH_ORDER.map((field) => `\`${bookField(field)}\``).join(", ")}.`));
+  assert.ok(text.includes(`Limits are ${CONTEXT_CLASS_EDGES.join(", ")} |`));
 });

@@ -1,33 +1,37 @@
 /**
- * Price books: YAML in, entries with unit prices out. Every price becomes attodollars a unit here, once, half-even,
- * with its multipliers inside that one rounding (house, law 4). docs/prices.md tells how a book is written.
+ * Price books: YAML in, entries and discounts out, as they are stated. What an entry's price becomes for one use is
+ * made when it is asked for; a price that would be lost to rounding is refused here. docs/prices.md tells how a book is
+ * written.
  */
 
-import { attoPerUnit, type Decimal } from "../domain/money.ts";
-import { ACCELERATOR_TYPES, SERVICE_TIERS, USAGE_TYPE_NAMES, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
+import type { Decimal } from "../domain/money.ts";
 import { type BookReader, type Place, readBook } from "./book-reader.ts";
-import { dispute, kindPrices, MATCH_ORDER, specificity } from "./match.ts";
+import { refuseDisputes } from "./disputes.ts";
+import { readMatch, readParameters } from "./match-reader.ts";
 import {
   ARCHITECTURES,
   type Architecture,
+  type BookKind,
+  type BookLine,
   type Component,
+  type Discount,
   KIND_NAMES,
   KINDS,
   type Kind,
-  type Match,
   type ModelSize,
+  MULTIPLIERS,
+  type Multiplier,
+  type Multipliers,
   type PriceBook,
   type PriceEntry,
-  type SizeRange,
-  type UnitPrices,
+  type StatedPrices,
 } from "./price.ts";
+import { attoOf, unitPriceOf } from "./unit-price.ts";
 
-/** Entries of one book: all are compared with their like, and each report may meet each of their dates. */
-const ENTRIES_MAX = 10_000;
-const PARAMETERS_PER_BILLION = 1_000_000_000n;
-const MULTIPLIERS = ["batch", "cachedInput", "restrictedPlacement"] as const;
-type Multipliers = Readonly<Partial<Record<(typeof MULTIPLIERS)[number], Decimal>>>;
-const TOKEN_PRICES = {
+/** Entries, and discounts, of one book: all are compared with their like, and each report may meet each of their dates. */
+export const ENTRIES_MAX = 10_000;
+export const CURRENCIES = ["USD"] as const;
+export const TOKEN_PRICES = {
   input: "uncachedPromptTokens",
   cachedInput: "cachedPromptTokens",
   output: "completionTokens",
@@ -38,23 +42,39 @@ type TokenPrice = keyof typeof TOKEN_PRICES;
  * Reads a price book. `name` is what faults call it.
  * @throws Fault `bad_price_book` with every mistake in the text, each with its line, in the order of the lines.
  */
-export function loadPriceBook(name: string, yamlText: string): PriceBook {
+export function loadPriceBook(name: string, yamlText: string, kind: BookKind = "list"): PriceBook {
   const reader = readBook(name, yamlText);
-  const top = reader.fields(reader.root, ["currency", "multipliers", "models", "prices"]) ?? {};
-  need(reader, reader.root, top, ["currency", "prices"]);
-  if (top.currency) reader.text(top.currency, ["USD"]);
+  const top = reader.fields(reader.root, ["currency", "multipliers", "models", "prices", "discounts"]) ?? {};
+  need(reader, reader.root, top, kind === "list" ? ["currency", "prices"] : ["currency"]);
+  if (kind === "contract" && !top.prices && !top.discounts) {
+    reader.refuse(reader.root, "prices and discounts are missing; a contract states at least one of them");
+  }
+  if (kind === "list" && top.discounts) {
+    reader.refuse(top.discounts, "a list has no discounts, since it is for everybody; state them in a contract");
+  }
+  if (top.currency) reader.text(top.currency, CURRENCIES);
   const multipliers = top.multipliers ? readMultipliers(reader, top.multipliers) : {};
   const models = top.models ? readModels(reader, top.models) : new Map<string, ModelSize>();
-  const places = top.prices ? reader.items(top.prices) : [];
-  if (top.prices && places.length > ENTRIES_MAX) {
-    reader.refuse(top.prices, `there are ${places.length} entries; at most ${ENTRIES_MAX} are allowed; split the book`);
+  const entries = readLines(reader, top.prices, (place) => readEntry(reader, place, multipliers));
+  const discounts = readLines(reader, top.discounts, (place) => readDiscount(reader, place));
+  refuseDisputes(reader, "prices", entries);
+  refuseDisputes(reader, "discounts", discounts);
+  reader.finish();
+  const lines: readonly BookLine[] = [...entries, ...discounts];
+  const edges = new Set(lines.flatMap((line) => [line.effectiveFrom, line.effectiveTo ?? line.effectiveFrom]));
+  const sorted = [...edges].sort((a, b) => a - b);
+  return { name, kind, currency: "USD", multipliers, entries, discounts, models, edges: sorted };
+}
+
+/** The items of a list of the book. Too many end the reading. */
+function readLines<L>(reader: BookReader, list: Place | undefined, read: (place: Place) => L | undefined): L[] {
+  if (!list) return [];
+  const places = reader.items(list);
+  if (places.length > ENTRIES_MAX) {
+    reader.refuse(list, `there are ${places.length} entries; at most ${ENTRIES_MAX} are allowed; split the book`);
     reader.finish();
   }
-  const entries = places.flatMap((place) => readEntry(reader, place, multipliers) ?? []);
-  refuseDisputes(reader, entries);
-  reader.finish();
-  const edges = new Set(entries.flatMap((entry) => [entry.effectiveFrom, entry.effectiveTo ?? entry.effectiveFrom]));
-  return { name, currency: "USD", entries, models, edges: [...edges].sort((a, b) => a - b) };
+  return places.flatMap((place) => read(place) ?? []);
 }
 
 /** Refuses a mapping without the fields it must have. */
@@ -67,7 +87,7 @@ function readMultipliers(reader: BookReader, place: Place): Multipliers {
   if (!fields) return {};
   need(reader, place, fields, ["source"]);
   if (fields.source) reader.text(fields.source);
-  const multipliers: { -readonly [M in keyof Multipliers]: Multipliers[M] } = {};
+  const multipliers: Partial<Record<Multiplier, Decimal>> = {};
   for (const name of MULTIPLIERS) {
     const value = fields[name] && reader.decimal(fields[name]);
     if (value) multipliers[name] = value;
@@ -90,18 +110,8 @@ function readModels(reader: BookReader, place: Place): Map<string, ModelSize> {
   return models;
 }
 
-/** Billions, as a decimal, to a whole number of parameters. */
-function readParameters(reader: BookReader, place: Place): bigint | undefined {
-  const decimal = reader.decimal(place);
-  if (!decimal) return undefined;
-  const scale = 10n ** BigInt(decimal.scale);
-  const parameters = decimal.numerator * PARAMETERS_PER_BILLION;
-  if (parameters % scale === 0n) return parameters / scale;
-  return reader.refuse(place, "it is finer than one parameter; it counts billions, with at most nine decimals");
-}
-
 function readEntry(reader: BookReader, place: Place, multipliers: Multipliers): PriceEntry | undefined {
-  const fields = reader.fields(place, ["match", ...KIND_NAMES, "effectiveFrom", "effectiveTo", "source"]);
+  const fields = reader.fields(place, ["match", ...KIND_NAMES, ...DATED]);
   if (!fields) return undefined;
   need(reader, place, fields, ["match", "effectiveFrom", "source"]);
   const kinds = KIND_NAMES.filter((name) => fields[name]);
@@ -110,103 +120,50 @@ function readEntry(reader: BookReader, place: Place, multipliers: Multipliers): 
   if (!kind) return reader.refuse(place, `a price is missing; state one of ${KIND_NAMES.join(", ")}`);
   const match = fields.match && readMatch(reader, fields.match, kind);
   const stated = readPrices(reader, fields[kind]!, kind);
+  const dated = readDates(reader, fields);
+  if (!match || !stated || !dated) return undefined;
+  const entry = { line: place.line, kind, match, stated, ...dated };
+  refuseLost(reader, fields[kind]!, entry, multipliers);
+  return entry;
+}
+
+function readDiscount(reader: BookReader, place: Place): Discount | undefined {
+  const fields = reader.fields(place, ["match", "percent", ...DATED]);
+  if (!fields) return undefined;
+  need(reader, place, fields, ["percent", "effectiveFrom", "source"]);
+  const match = fields.match ? readMatch(reader, fields.match) : {};
+  const percent = fields.percent && readPercent(reader, fields.percent);
+  const dated = readDates(reader, fields);
+  if (!match || !percent || !dated) return undefined;
+  const hundred = 100n * 10n ** BigInt(percent.scale);
+  const factor = { numerator: hundred - percent.numerator, scale: percent.scale + 2 };
+  return { line: place.line, match, percent, factor, ...dated };
+}
+
+function readPercent(reader: BookReader, place: Place): Decimal | undefined {
+  const percent = reader.decimal(place);
+  if (!percent) return undefined;
+  const good = percent.numerator > 0n && percent.numerator <= 100n * 10n ** BigInt(percent.scale);
+  return good ? percent : reader.refuse(place, 'it is not above "0" and at most "100"; it is the percentage taken off');
+}
+
+const DATED = ["effectiveFrom", "effectiveTo", "source"] as const;
+type Dated = Pick<BookLine, (typeof DATED)[number]>;
+
+function readDates(reader: BookReader, fields: Partial<Record<keyof Dated, Place>>): Dated | undefined {
   const source = fields.source && reader.text(fields.source);
   const effectiveFrom = fields.effectiveFrom && reader.edge(fields.effectiveFrom);
   const effectiveTo = fields.effectiveTo && reader.edge(fields.effectiveTo);
   if (fields.effectiveTo && effectiveTo !== undefined && effectiveFrom !== undefined && effectiveTo <= effectiveFrom) {
     return reader.refuse(fields.effectiveTo, "it is not after effectiveFrom; the end is exclusive and must be later");
   }
-  if (!match || !stated || source === undefined || effectiveFrom === undefined) return undefined;
-  // The rest of such an entry is sound, but what it would price is not.
+  if (source === undefined || effectiveFrom === undefined) return undefined;
+  // The rest of such a line is sound, but when it ends is not known.
   if (fields.effectiveTo && effectiveTo === undefined) return undefined;
-  const { batched, placed } = KINDS[kind];
-  const factor = batched ? multipliers.batch : placed ? multipliers.restrictedPlacement : undefined;
-  const make = (factors: readonly Decimal[]): UnitPrices =>
-    makePrices(reader, fields[kind]!, { stated, per: KINDS[kind].per, cachedInput: multipliers.cachedInput, factors });
-  return {
-    line: place.line,
-    kind,
-    match,
-    effectiveFrom,
-    effectiveTo,
-    source,
-    prices: make([]),
-    multiplied: factor && make([factor]),
-  };
+  return { source, effectiveFrom, effectiveTo };
 }
 
-function readMatch(reader: BookReader, place: Place, kind: Kind): Match | undefined {
-  const fields = reader.fields(place, [
-    "usageType",
-    "model",
-    "baseModel",
-    "parametersBillions",
-    "architecture",
-    "acceleratorType",
-    "placement",
-    "jobType",
-    "serviceTier",
-    "batch",
-  ]);
-  if (!fields) return undefined;
-  if (Object.keys(fields).length === 0) {
-    return reader.refuse(place, "it names nothing; state at least one field, such as model or usageType");
-  }
-  const texts = {
-    model: fields.model && reader.texts(fields.model),
-    baseModel: fields.baseModel && reader.texts(fields.baseModel),
-    placement: fields.placement && reader.texts(fields.placement),
-    jobType: fields.jobType && reader.texts(fields.jobType),
-    usageType: fields.usageType && reader.texts(fields.usageType, USAGE_TYPE_NAMES),
-    serviceTier: fields.serviceTier && reader.texts(fields.serviceTier, SERVICE_TIERS),
-    acceleratorType: fields.acceleratorType && reader.texts(fields.acceleratorType, ACCELERATOR_TYPES),
-    architecture: fields.architecture && reader.texts(fields.architecture, ARCHITECTURES),
-  };
-  const batch = fields.batch && reader.flag(fields.batch);
-  const parameters = fields.parametersBillions && readSizeRange(reader, fields.parametersBillions);
-  const read = { ...texts, batch: batch === undefined ? undefined : [batch ? "true" : ""], parameters };
-  const serverless = USAGE_TYPE_NAMES.some((one) => USAGE_TYPES[one].stream === "SERVERLESS" && kindPrices(kind, one));
-  for (const field of ["serviceTier", "batch"] as const) {
-    if (fields[field] && !serverless) reader.refuse(fields[field], `it means nothing for ${kind}; leave it out`);
-  }
-  for (const usageType of texts.usageType ?? []) {
-    if (!kindPrices(kind, usageType as UsageType)) {
-      reader.refuse(
-        fields.usageType!,
-        `${kind} never prices ${usageType}; state the price that this usage is metered by`,
-      );
-    }
-  }
-  // Without a field that was stated but not read the match would be wider than it was meant.
-  const match = Object.fromEntries(MATCH_ORDER.filter((field) => read[field]).map((field) => [field, read[field]]));
-  return Object.keys(match).length === Object.keys(fields).length ? match : undefined;
-}
-
-function readSizeRange(reader: BookReader, place: Place): SizeRange | undefined {
-  const fields = reader.fields(place, ["atLeast", "above", "below", "atMost"]);
-  if (!fields) return undefined;
-  const from = [fields.atLeast, fields.above].filter((one) => one !== undefined);
-  const to = [fields.below, fields.atMost].filter((one) => one !== undefined);
-  if (from.length > 1) reader.refuse(place, "it states atLeast and above; state one of them");
-  if (to.length > 1) reader.refuse(place, "it states below and atMost; state one of them");
-  if (from.length + to.length === 0)
-    return reader.refuse(place, "it states no limit; state atLeast, above, below or atMost");
-  const start = from[0] ? readParameters(reader, from[0]) : 0n;
-  const end = to[0] && readParameters(reader, to[0]);
-  if (start === undefined || (to[0] && end === undefined)) return undefined;
-  // Parameters are counted whole, so "above 4" begins at the next one, and "at most 16" ends behind it.
-  const range = {
-    start: fields.above ? start + 1n : start,
-    end: end !== undefined && fields.atMost ? end + 1n : end,
-  };
-  if (range.end !== undefined && range.end <= range.start)
-    return reader.refuse(place, "its end is not above its start");
-  return range;
-}
-
-type Stated = Readonly<Partial<Record<Component, Decimal>>>;
-
-function readPrices(reader: BookReader, place: Place, kind: Kind): Stated | undefined {
+function readPrices(reader: BookReader, place: Place, kind: Kind): StatedPrices | undefined {
   if (kind !== "perMillionTokens") {
     const price = reader.decimal(place);
     return price && { [KINDS[kind].components[0]]: price };
@@ -223,56 +180,20 @@ function readPrices(reader: BookReader, place: Place, kind: Kind): Stated | unde
   return stated;
 }
 
-interface Making {
-  readonly stated: Stated;
-  readonly per: bigint;
-  /** What the price of cached input is to the price of input, where the entry does not state it. */
-  readonly cachedInput: Decimal | undefined;
-  readonly factors: readonly Decimal[];
-}
+/** Uses under which every multiplier bears and none does. */
+const USES = [
+  { batch: "", placement: "" },
+  { batch: "true", placement: "US" },
+];
 
-/** Unit prices in attodollars, each rounded once. A price above 0 that would round to 0 is refused (house, law 7). */
-function makePrices(reader: BookReader, place: Place, { stated, per, cachedInput, factors }: Making): UnitPrices {
-  const made: Partial<Record<Component, bigint>> = {};
-  const put = (component: Component, price: Decimal, all: readonly Decimal[]): void => {
-    const atto = attoPerUnit(price, per, all);
-    const zero = [price, ...all].some((one) => one.numerator === 0n);
-    if (atto === 0n && !zero)
-      reader.refuse(place, "a price is below one attodollar (1e-18 USD) a unit and would be lost");
-    made[component] = atto;
-  };
-  for (const [component, price] of Object.entries(stated)) put(component as Component, price, factors);
-  const input = stated.uncachedPromptTokens;
-  if (input && !stated.cachedPromptTokens && cachedInput) put("cachedPromptTokens", input, [cachedInput, ...factors]);
-  return made;
-}
-
-/** Refuses each entry that would dispute usage with an earlier one. */
-function refuseDisputes(reader: BookReader, entries: readonly PriceEntry[]): void {
-  // By start, so that only entries that have not ended need be looked at again; and by what they name.
-  const open = new Map<string, PriceEntry[]>();
-  for (const entry of entries.toSorted((a, b) => a.effectiveFrom - b.effectiveFrom || a.line - b.line)) {
-    let other: PriceEntry | undefined;
-    for (const place of disputePlaces(entry)) {
-      const alike = (open.get(place) ?? []).filter((one) => (one.effectiveTo ?? Infinity) > entry.effectiveFrom);
-      other ??= alike.find((one) => dispute(one, entry));
-      alike.push(entry);
-      open.set(place, alike);
-    }
-    if (!other) continue;
-    const [first, second] = other.line < entry.line ? [other, entry] : [entry, other];
-    reader.refuse(
-      { node: null, line: second.line, path: "prices" },
-      `this entry and the one on line ${first.line} could both price the same usage at the same time; ` +
-        "end the earlier one with effectiveTo, or let one state a field more",
-    );
-  }
-}
-
-/** Places that two entries share when they can dispute: of their kind, their fields and a value of the weightiest. */
-function disputePlaces({ kind, match }: PriceEntry): string[] {
-  const like = `${kind} ${specificity(match)}`;
-  const field = MATCH_ORDER.find((one) => one !== "parameters" && match[one] !== undefined);
-  const values = field === undefined || field === "parameters" ? [""] : match[field]!;
-  return [...new Set(values)].map((value) => `${like} ${value}`);
+/** Refuses a price above 0 that would round to 0 (house, law 7). */
+function refuseLost(reader: BookReader, place: Place, entry: PriceEntry, multipliers: Multipliers): void {
+  const lost = KINDS[entry.kind].components.some((component) =>
+    USES.some((use) => {
+      const unit = unitPriceOf(entry, component, multipliers, use);
+      if (!unit || attoOf(unit) > 0n) return false;
+      return [unit.price, ...unit.multipliers.map((one) => one.factor)].every((one) => one.numerator > 0n);
+    }),
+  );
+  if (lost) reader.refuse(place, "a price is below one attodollar (1e-18 USD) a unit and would be lost");
 }

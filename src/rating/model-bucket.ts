@@ -1,6 +1,7 @@
 /** The size of a model and the bucket of sizes that a price book prices it in. Pure. */
 
 import type { UsageType } from "../domain/usage.ts";
+import { rangeText } from "./describe.ts";
 import { kindPrices } from "./match.ts";
 import type { ModelSize, PriceBook, SizeRange } from "./price.ts";
 
@@ -29,14 +30,4 @@ export function modelBucket(book: PriceBook, usageType: UsageType, model: string
 
 function holds({ start, end }: SizeRange, { parameters }: ModelSize): boolean {
   return parameters >= start && (end === undefined || parameters < end);
-}
-
-function rangeText({ start, end }: SizeRange): string {
-  if (end === undefined) return `above ${billions(start)}`;
-  return start === 0n ? `up to ${billions(end)}` : `${billions(start)} - ${billions(end)}`;
-}
-
-/** To the million, so that a limit of "above 16" reads as 16 and not as one parameter more. */
-function billions(parameters: bigint): string {
-  return `${Number(parameters / 1_000_000n) / 1_000}B`;
 }

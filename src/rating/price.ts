@@ -1,5 +1,6 @@
 /** The words of rating: what is priced, by what, and a price book with its entries. */
 
+import type { Decimal } from "../domain/money.ts";
 import type { Instant } from "../domain/time.ts";
 import type { Meter, SeriesField } from "../domain/usage.ts";
 
@@ -13,6 +14,7 @@ export const RATE_FIELDS = [
   "placement",
   "jobType",
   "baseModel",
+  "contextClass",
 ] as const satisfies readonly SeriesField[];
 export type RateField = (typeof RATE_FIELDS)[number];
 export type RateAttributes = Readonly<Record<RateField, string>>;
@@ -94,34 +96,61 @@ export interface SizeRange {
   readonly end: bigint | undefined;
 }
 
-/** What an entry asks of usage. A field lists the values it takes; a field that is left out is not asked for. */
+/**
+ * What a line asks of usage. A field lists the values it takes; a field that is left out is not asked for. A model or
+ * base model is a whole name, or the beginning of names before a `*`.
+ */
 export type Match = Readonly<
   Partial<Record<RateField, readonly string[]>> & { parameters?: SizeRange; architecture?: readonly string[] }
 >;
 export type MatchField = keyof Match;
 
-/** One line of a price list. */
-export interface PriceEntry {
-  /** The line of the book's text that the entry begins on. */
+export const MULTIPLIERS = ["batch", "cachedInput", "restrictedPlacement"] as const;
+export type Multiplier = (typeof MULTIPLIERS)[number];
+export type Multipliers = Readonly<Partial<Record<Multiplier, Decimal>>>;
+
+/** Prices as a book states them: dollars for as many units as `per` of the kind. */
+export type StatedPrices = Readonly<Partial<Record<Component, Decimal>>>;
+
+/** From when and until when a line of a book holds, and for what. */
+export interface BookLine {
+  /** The line of the book's text that it begins on. */
   readonly line: number;
-  readonly kind: Kind;
   readonly match: Match;
   readonly effectiveFrom: Instant;
   /** Exclusive; undefined while no end is known. */
   readonly effectiveTo: Instant | undefined;
-  /** Where the price was published. */
+  /** Where it was published or agreed. */
   readonly source: string;
-  readonly prices: UnitPrices;
-  /** The prices under the book's batch or placement multiplier; undefined when the book states none. */
-  readonly multiplied: UnitPrices | undefined;
 }
+
+/** One line of a price list. Unit prices are made of it when they are asked for, so that each is rounded once. */
+export interface PriceEntry extends BookLine {
+  readonly kind: Kind;
+  readonly stated: StatedPrices;
+}
+
+/** What an account pays less than the list says. */
+export interface Discount extends BookLine {
+  /** Above 0, at most 100. */
+  readonly percent: Decimal;
+  /** 1 - percent / 100. */
+  readonly factor: Decimal;
+}
+
+/** A list is for everybody; a contract is for one account and stands on a list. */
+export type BookKind = "list" | "contract";
 
 export interface PriceBook {
   readonly name: string;
+  readonly kind: BookKind;
   readonly currency: "USD";
+  readonly multipliers: Multipliers;
   readonly entries: readonly PriceEntry[];
+  /** Of a contract; a list has none. */
+  readonly discounts: readonly Discount[];
   /** Parameter counts by model id. */
   readonly models: ReadonlyMap<string, ModelSize>;
-  /** Every instant at which some entry starts or ends, ascending and distinct. */
+  /** Every instant at which some entry or discount starts or ends, ascending and distinct. */
   readonly edges: readonly Instant[];
 }

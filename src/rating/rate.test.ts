@@ -6,10 +6,19 @@ import { ATTO_PER_USD, moneyOfAtto } from "../domain/money.ts";
 import { HOUR_MS } from "../domain/time.ts";
 import { METERS, type Meter } from "../domain/usage.ts";
 import { loadPriceBook } from "./book.ts";
-import { COMPONENTS, RATE_FIELDS, type RateAttributes, type UnitPrices } from "./price.ts";
-import { priceEdges, rate, unitPrices } from "./rate.ts";
+import { COMPONENTS, type PriceBook, RATE_FIELDS, type RateAttributes, type UnitPrices } from "./price.ts";
+import { priceEdges, rate, type Tariff, unitRates } from "./rate.ts";
 
-const DEFAULT = loadPriceBook("default", readFileSync(new URL("../../prices/default.yaml", import.meta.url), "utf8"));
+const DEFAULT_BOOK = loadPriceBook(
+  "default",
+  readFileSync(new URL("../../prices/default.yaml", import.meta.url), "utf8"),
+);
+
+const DEFAULT = listOnly(DEFAULT_BOOK);
+
+function listOnly(list: PriceBook): Tariff {
+  return { list, contract: undefined };
+}
 
 function attributes(some: Partial<RateAttributes>): RateAttributes {
   return { ...(Object.fromEntries(RATE_FIELDS.map((field) => [field, ""])) as RateAttributes), ...some };
@@ -151,7 +160,7 @@ const BILLS: Bill[] = [
 
 for (const [time, who, what, dollars, without] of BILLS) {
   test(`${time} ${Object.values(who).filter(Boolean).join(" ")} costs ${dollars}`, () => {
-    const rated = rate(amounts(what), unitPrices(DEFAULT, attributes(who), Date.parse(time)));
+    const rated = rate(amounts(what), unitRates(DEFAULT, attributes(who), Date.parse(time)).net);
     // A price an hour is no whole number of attodollars a millisecond, so hours are compared as printed.
     if (what.acceleratorMs || what.audioInputMs) {
       const { units, nanos } = moneyOfAtto(rated.atto);
@@ -168,7 +177,7 @@ test("a price of zero is a price", () => {
 prices:
   - { match: { model: m }, perMillionTokens: { input: "0" }, effectiveFrom: 2026-01-01T00:00:00Z, source: s }`,
   );
-  const prices = unitPrices(book, attributes(CALL("m")), Date.UTC(2026, 1));
+  const prices = unitRates(listOnly(book), attributes(CALL("m")), Date.UTC(2026, 1)).net;
   assert.deepEqual(rate(amounts({ promptTokens: 5n, completionTokens: 7n }), prices), {
     atto: 0n,
     unpriced: [{ component: "completionTokens", quantity: 7n }],
@@ -192,7 +201,7 @@ test("a stated batch or placement sets the multiplier aside; without a multiplie
   );
   const bare = loadPriceBook("bare", book(""));
   const price = (one: typeof full, who: Partial<RateAttributes>): UnitPrices =>
-    unitPrices(one, attributes(who), Date.UTC(2026, 1));
+    unitRates(listOnly(one), attributes(who), Date.UTC(2026, 1)).list;
   const nanos = 10n ** 9n;
   const input = (n: bigint): UnitPrices => ({ uncachedPromptTokens: n * nanos });
   assert.deepEqual(price(bare, CALL("m", { batch: "true" })), input(3000n));
@@ -209,7 +218,7 @@ test("unit prices hold from one price edge to the next, and a range is split str
   assert.deepEqual(priceEdges(DEFAULT, { start: september - 1, end: october + 1 }), [september, october]);
   assert.deepEqual(priceEdges(DEFAULT, { start: september, end: october }), []);
   const h100 = (at: number): bigint | undefined =>
-    unitPrices(DEFAULT, attributes(GPU("NVIDIA_H100_80GB")), at).acceleratorMs;
+    unitRates(DEFAULT, attributes(GPU("NVIDIA_H100_80GB")), at).net.acceleratorMs;
   assert.equal(h100(september - 1), h100(Date.UTC(2026, 0, 1)));
   assert.notEqual(h100(september - 1), h100(september));
   assert.equal(h100(september), h100(Date.UTC(2030, 0, 1)));
@@ -245,143 +254,6 @@ test("property: the rated sum of parts is the sum of the rated parts, in attodol
   );
 });
 
-/** A row of a random book: what it asks for, from which month to which (exclusive), and prices in 1e-8 dollars. */
-interface Row {
-  readonly model: string;
-  readonly tier: string;
-  readonly batch: boolean | undefined;
-  readonly from: number;
-  readonly to: number;
-  readonly input: bigint;
-  readonly cached: bigint | undefined;
-  readonly output: bigint;
-}
-
-const month = (at: number): string => `2026-${String(at).padStart(2, "0")}-01T00:00:00Z`;
-const decimal8 = (value: bigint): string => `"${value / 10n ** 8n}.${(value % 10n ** 8n).toString().padStart(8, "0")}"`;
-
-function yamlOf(rows: readonly Row[], batch: bigint, cached: bigint): string {
-  const entries = rows.map((row) => {
-    const tier = row.tier ? `, serviceTier: ${row.tier}` : "";
-    const stated = row.batch === undefined ? "" : `, batch: ${row.batch}`;
-    const cachedInput = row.cached === undefined ? "" : `, cachedInput: ${decimal8(row.cached)}`;
-    return `
-  - match: { model: ${row.model}${tier}${stated} }
-    perMillionTokens: { input: ${decimal8(row.input)}${cachedInput}, output: ${decimal8(row.output)} }
-    effectiveFrom: ${month(row.from)}
-    effectiveTo: ${month(row.to)}
-    source: made up`;
-  });
-  return `currency: USD
-multipliers: { batch: ${decimal8(batch)}, cachedInput: ${decimal8(cached)}, source: made up }
-prices:${entries.join("")}`;
-}
-
-/** Half to even by looking at twice the rest; the unit is one attodollar a token. */
-function naiveUnit(dividend: bigint, divisor: bigint): bigint {
-  const floor = dividend / divisor;
-  const rest = 2n * (dividend - floor * divisor);
-  if (rest === divisor) return floor % 2n === 0n ? floor : floor + 1n;
-  return rest < divisor ? floor : floor + 1n;
-}
-
-/** Rates by the words of docs/prices.md: no index, no memory, fractions until the one rounding. */
-function naiveCost(rows: readonly Row[], factors: { batch: bigint; cached: bigint }, call: Call): bigint | undefined {
-  const fit = rows.filter(
-    (row) =>
-      row.model === call.model &&
-      (row.tier || "STANDARD") === (call.tier || "STANDARD") &&
-      (row.batch === undefined || row.batch === call.batch) &&
-      row.from <= call.month &&
-      call.month < row.to,
-  );
-  const weight = (row: Row): number => (row.tier ? 2 : 0) + (row.batch === undefined ? 0 : 1);
-  const row = fit.sort((a, b) => weight(b) - weight(a))[0];
-  if (!row) return undefined;
-  const one = 10n ** 8n;
-  const half = call.batch && row.batch === undefined ? factors.batch : one;
-  // dollars = value / 1e8 per 1e6 tokens; two factors of 1e8 each
-  const unit = (value: bigint, factor: bigint): bigint =>
-    naiveUnit(value * factor * half * ATTO_PER_USD, one ** 3n * MILLION);
-  const cached = row.cached === undefined ? unit(row.input, factors.cached) : unit(row.cached, one);
-  return (
-    (call.prompt - call.cached) * unit(row.input, one) + call.cached * cached + call.output * unit(row.output, one)
-  );
-}
-
-interface Call {
-  readonly model: string;
-  readonly tier: string;
-  readonly batch: boolean;
-  readonly month: number;
-  readonly prompt: bigint;
-  readonly cached: bigint;
-  readonly output: bigint;
-}
-
-// At least a cent and a hundredth: smaller ones can vanish below the attodollar, and such a book is refused.
-const someCents = fc.bigInt({ min: 10n ** 6n, max: 10n ** 11n });
-const price8 = fc.oneof(fc.constant(0n), someCents);
-const factor8 = fc.bigInt({ min: 10n ** 6n, max: 3n * 10n ** 8n });
-const model = fc.constantFrom("a", "b", "accounts/fireworks/models/c");
-const tokens = fc.bigInt({ min: 0n, max: 2n ** 53n });
-const rowOf = fc.record({
-  model,
-  tier: fc.constantFrom("", "STANDARD", "FAST", "PRIORITY"),
-  batch: fc.constantFrom(undefined, true, false),
-  from: fc.integer({ min: 1, max: 9 }),
-  months: fc.integer({ min: 1, max: 3 }),
-  input: someCents,
-  cached: fc.option(price8, { nil: undefined }),
-  output: price8,
-});
-const callOf = fc
-  .record({
-    model,
-    tier: fc.constantFrom("", "STANDARD", "FAST", "PRIORITY"),
-    batch: fc.boolean(),
-    month: fc.integer({ min: 1, max: 12 }),
-    uncached: tokens,
-    cached: tokens,
-    output: tokens,
-  })
-  .map(({ uncached, ...call }): Call => ({ ...call, prompt: uncached + call.cached }));
-
-test("property: random books rate as a naive rater of fractions does", () => {
-  fc.assert(
-    fc.property(
-      fc.array(rowOf, { minLength: 1, maxLength: 12 }),
-      factor8,
-      factor8,
-      fc.array(callOf, { minLength: 1, maxLength: 30 }),
-      (drafts, batch, cached, calls) => {
-        const rows: Row[] = [];
-        for (const { months, ...draft } of drafts) {
-          const row = { ...draft, to: draft.from + months };
-          const same = (a: Row): boolean => a.model === row.model && a.tier === row.tier && a.batch === row.batch;
-          if (!rows.some((a) => same(a) && a.from < row.to && row.from < a.to)) rows.push(row);
-        }
-        const book = loadPriceBook("random", yamlOf(rows, batch, cached));
-        for (const call of calls) {
-          const who = attributes(CALL(call.model, { serviceTier: call.tier, batch: call.batch ? "true" : "" }));
-          const at = Date.UTC(2026, call.month - 1, 15);
-          const quantities = amounts({
-            promptTokens: call.prompt,
-            cachedPromptTokens: call.cached,
-            completionTokens: call.output,
-          });
-          const want = naiveCost(rows, { batch, cached }, call);
-          const prices = unitPrices(book, who, at);
-          const got = rate(quantities, prices);
-          if (want === undefined) assert.deepEqual(prices, {});
-          else assert.deepEqual(got, { atto: want, unpriced: [] });
-          assert.equal(unitPrices(book, who, at), prices);
-        }
-      },
-    ),
-  );
-});
-
 test("property: a range rated whole is its pieces rated, each by the price of its time", () => {
   const who = attributes(GPU("NVIDIA_H200_141GB", "US"));
   const start = Date.UTC(2025, 8, 1);
@@ -393,7 +265,7 @@ test("property: a range rated whole is its pieces rated, each by the price of it
         const edges = [from, ...priceEdges(DEFAULT, { start: from, end: to }), to];
         return edges.slice(1).reduce((sum, edge, at) => {
           const lived = amounts({ acceleratorMs: BigInt(edge - edges[at]!) });
-          return sum + rate(lived, unitPrices(DEFAULT, who, edges[at]!)).atto;
+          return sum + rate(lived, unitRates(DEFAULT, who, edges[at]!).net).atto;
         }, 0n);
       };
       const pieces = cuts.slice(1).reduce((sum, cut, at) => sum + cost(cuts[at]!, cut), 0n);

@@ -1,54 +1,64 @@
 /**
  * Rating: quantities in, exact dollars out. Pure, synchronous, bigint only. A price found once for a set of attributes
- * and a price period is remembered beside its book, because a report asks for the same few over and over.
+ * and a price period is remembered beside its books, because a report asks for the same few over and over.
  */
 
 import type { Instant, TimeRange } from "../domain/time.ts";
-import { METERS, type Meter, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
-import { isRestricted, matches, sizedModel, specificity } from "./match.ts";
-import {
-  COMPONENTS,
-  type Component,
-  KINDS,
-  type Kind,
-  type PriceBook,
-  type PriceEntry,
-  type RateAttributes,
-  type UnitPrices,
-} from "./price.ts";
+import { METERS, type Meter } from "../domain/usage.ts";
+import { COMPONENTS, type Component, type PriceBook, type RateAttributes, type UnitPrices } from "./price.ts";
+import { pricesMade, type Tariff } from "./tariff.ts";
+
+export type { Tariff } from "./tariff.ts";
 
 /** The exact cost of quantities, and what of them has no price. */
 export interface Rated {
   readonly atto: bigint;
-  readonly unpriced: readonly { readonly component: Component; readonly quantity: bigint }[];
+  readonly unpriced: readonly ComponentQuantity[];
 }
 
-const NO_PRICES: UnitPrices = Object.freeze({});
+export interface ComponentQuantity {
+  readonly component: Component;
+  /** Tokens, images or milliseconds. */
+  readonly quantity: bigint;
+}
+
+/** What usage costs by the list, and what the account pays; one object where they do not differ. */
+export interface UnitRates {
+  readonly list: UnitPrices;
+  readonly net: UnitPrices;
+}
+
 const NOTHING_UNPRICED: Rated["unpriced"] = Object.freeze([]);
-/** Distinct sets of attributes remembered for a book; at the limit all are forgotten and found again. */
+/** Distinct sets of attributes remembered for a tariff; at the limit all are forgotten and found again. */
 const REMEMBERED_MAX = 50_000;
 
-/** The instants strictly inside the range at which some price of the book starts or ends, ascending and distinct. */
-export function priceEdges(book: PriceBook, range: TimeRange): Instant[] {
-  return book.edges.filter((edge) => edge > range.start && edge < range.end);
+/** The instants strictly inside the range at which some price or discount starts or ends, ascending and distinct. */
+export function priceEdges(tariff: Tariff, range: TimeRange): Instant[] {
+  return memoryOf(tariff).edges.filter((edge) => edge > range.start && edge < range.end);
 }
 
 /**
- * The unit prices in force at an instant for usage with these attributes; `{}` when no entry of the book covers it.
+ * The unit prices in force at an instant for usage with these attributes; `{}` where no entry covers it.
  * They hold until the next of {@link priceEdges}. docs/prices.md states which entry wins.
  */
-export function unitPrices(book: PriceBook, attributes: RateAttributes, at: Instant): UnitPrices {
-  const desk = deskOf(book);
-  const key = attributesKey(attributes);
-  let periods = desk.remembered.get(key);
-  if (periods === undefined) {
-    if (desk.remembered.size >= REMEMBERED_MAX) desk.remembered.clear();
-    periods = [];
-    desk.remembered.set(key, periods);
-  }
-  const period = periodAt(book.edges, at);
-  periods[period] ??= findPrices(book, desk, attributes, at);
+export function unitRates(tariff: Tariff, attributes: RateAttributes, at: Instant): UnitRates {
+  const memory = memoryOf(tariff);
+  const periods = memory.seen.get(attributes) ?? periodsOf(attributes, memory);
+  const period = periodAt(memory.edges, at);
+  periods[period] ??= findRates(tariff, attributes, at);
   return periods[period];
+}
+
+function periodsOf(attributes: RateAttributes, { remembered, seen }: Memory): UnitRates[] {
+  const key = attributesKey(attributes);
+  let periods = remembered.get(key);
+  if (periods === undefined) {
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    periods = [];
+    remembered.set(key, periods);
+  }
+  seen.set(attributes, periods);
+  return periods;
 }
 
 /**
@@ -57,7 +67,7 @@ export function unitPrices(book: PriceBook, attributes: RateAttributes, at: Inst
  */
 export function rate(quantities: readonly bigint[], prices: UnitPrices): Rated {
   let atto = 0n;
-  let unpriced: { component: Component; quantity: bigint }[] | undefined;
+  let unpriced: ComponentQuantity[] | undefined;
   for (const { component, meter, less } of SOURCES) {
     const quantity = less < 0 ? quantities[meter]! : quantities[meter]! - quantities[less]!;
     if (quantity === 0n) continue;
@@ -72,6 +82,14 @@ export function rate(quantities: readonly bigint[], prices: UnitPrices): Rated {
   return { atto, unpriced: unpriced ?? NOTHING_UNPRICED };
 }
 
+/** The components of quantities (in the order of METERS) that are not 0. */
+export function quantitiesOf(quantities: readonly bigint[]): readonly ComponentQuantity[] {
+  return rate(quantities, NO_PRICES).unpriced;
+}
+
+const NO_PRICES: UnitPrices = Object.freeze({});
+const NO_RATES: UnitRates = Object.freeze({ list: NO_PRICES, net: NO_PRICES });
+
 const meterAt = (meter: Meter): number => METERS.indexOf(meter);
 
 /** Where a component's quantity stands in METERS, and the meter to take from it (-1: none). */
@@ -81,38 +99,42 @@ const SOURCES = COMPONENTS.map((component) =>
     : { component, meter: meterAt(component), less: -1 },
 );
 
-/** A book made ready for questions: its entries by what they name, and the answers given before. */
-interface Desk {
-  readonly byName: ReadonlyMap<string, readonly PriceEntry[]>;
-  readonly remembered: Map<string, UnitPrices[]>;
+/** The edges of a tariff's books together, and the answers given before. */
+interface Memory {
+  readonly edges: readonly Instant[];
+  readonly remembered: Map<string, UnitRates[]>;
+  /** The same by the object that asked: a report asks with one for each of its sums. */
+  readonly seen: WeakMap<RateAttributes, UnitRates[]>;
 }
 
-const desks = new WeakMap<PriceBook, Desk>();
-/** The fields that entries are looked up by; an entry is filed under the first that it states. */
-const FILED_BY = ["model", "acceleratorType", "baseModel", "jobType"] as const;
-const UNFILED = "";
+interface ListMemory extends Memory {
+  readonly byContract: WeakMap<PriceBook, Memory>;
+}
 
-function deskOf(book: PriceBook): Desk {
-  const known = desks.get(book);
-  if (known) return known;
-  const byName = new Map<string, PriceEntry[]>();
-  for (const entry of book.entries) {
-    const field = FILED_BY.find((one) => entry.match[one] !== undefined);
-    const names = field ? new Set(entry.match[field]!.map((value) => `${field} ${value}`)) : [UNFILED];
-    for (const name of names) {
-      const filed = byName.get(name);
-      if (filed) filed.push(entry);
-      else byName.set(name, [entry]);
-    }
+const memories = new WeakMap<PriceBook, ListMemory>();
+
+function memoryOf({ list, contract }: Tariff): Memory {
+  let own = memories.get(list);
+  if (!own) {
+    own = { ...newMemory(list.edges), byContract: new WeakMap() };
+    memories.set(list, own);
   }
-  const desk = { byName, remembered: new Map<string, UnitPrices[]>() };
-  desks.set(book, desk);
-  return desk;
+  if (!contract) return own;
+  let both = own.byContract.get(contract);
+  if (!both) {
+    both = newMemory([...new Set([...list.edges, ...contract.edges])].sort((a, b) => a - b));
+    own.byContract.set(contract, both);
+  }
+  return both;
 }
 
-/** Equal for equal attributes and for no others: values hold no control characters. */
+function newMemory(edges: readonly Instant[]): Memory {
+  return { edges, remembered: new Map(), seen: new WeakMap() };
+}
+
+/** Equal for equal attributes and for no others: values hold no control characters. All of RATE_FIELDS are in it. */
 function attributesKey(a: RateAttributes): string {
-  const served = `${a.usageType}\n${a.model}\n${a.serviceTier}\n${a.batch}`;
+  const served = `${a.usageType}\n${a.model}\n${a.serviceTier}\n${a.batch}\n${a.contextClass}`;
   return `${served}\n${a.acceleratorType}\n${a.placement}\n${a.jobType}\n${a.baseModel}`;
 }
 
@@ -128,25 +150,16 @@ function periodAt(edges: readonly Instant[], at: Instant): number {
   return low;
 }
 
-function findPrices(book: PriceBook, desk: Desk, attributes: RateAttributes, at: Instant): UnitPrices {
-  if (!Object.hasOwn(USAGE_TYPES, attributes.usageType)) return NO_PRICES;
-  const usageType = attributes.usageType as UsageType;
-  const size = book.models.get(sizedModel(usageType, attributes));
-  const best = new Map<Kind, PriceEntry>();
-  for (const name of [...FILED_BY.map((field) => `${field} ${attributes[field]}`), UNFILED]) {
-    for (const entry of desk.byName.get(name) ?? []) {
-      const inForce = entry.effectiveFrom <= at && (entry.effectiveTo === undefined || at < entry.effectiveTo);
-      if (!inForce || !matches(entry, usageType, attributes, size)) continue;
-      const other = best.get(entry.kind);
-      if (!other || specificity(entry.match) > specificity(other.match)) best.set(entry.kind, entry);
-    }
+function findRates(tariff: Tariff, attributes: RateAttributes, at: Instant): UnitRates {
+  const made = pricesMade(tariff, attributes, at);
+  if (made.size === 0) return NO_RATES;
+  const list: Partial<Record<Component, bigint>> = {};
+  const net: Partial<Record<Component, bigint>> = {};
+  let differs = false;
+  for (const [component, price] of made) {
+    list[component] = price.list.atto;
+    net[component] = price.net.atto;
+    differs ||= price.list.atto !== price.net.atto;
   }
-  let prices = NO_PRICES;
-  for (const [kind, entry] of best) {
-    const multiplied =
-      (KINDS[kind].batched && attributes.batch === "true" && entry.match.batch === undefined) ||
-      (KINDS[kind].placed && isRestricted(attributes.placement) && entry.match.placement === undefined);
-    prices = { ...prices, ...(multiplied ? entry.multiplied : entry.prices) };
-  }
-  return prices;
+  return { list, net: differs ? net : list };
 }
