@@ -14,6 +14,7 @@ import * as keys from "./keys.ts";
 import { LastUse } from "./last-use.ts";
 import * as notifications from "./notification-settings.ts";
 import type { Page, PageAsk } from "./paging.ts";
+import * as priceBooks from "./price-books.ts";
 import * as quotas from "./quotas.ts";
 import type {
   Account,
@@ -86,6 +87,7 @@ export class Accounts {
   readonly #keysByHash = new Remembered<keys.FoundKey>(REMEMBERED_MAX);
   readonly #keyFacts = new Remembered<KeyFacts>(REMEMBERED_MAX);
   readonly #deploymentFacts = new Remembered<DeploymentFacts>(REMEMBERED_MAX);
+  readonly #priceBookVersions = new Remembered<readonly priceBooks.PriceBookVersion[]>(REMEMBERED_MAX);
   readonly #lastUse: LastUse;
   /** Accounts are never deleted, so one that was seen once is there. */
   readonly #seen = new Set<string>();
@@ -293,6 +295,40 @@ export class Accounts {
 
   async setNotificationSettings(account: string, thresholds: readonly bigint[]): Promise<NotificationSettings> {
     return notifications.setNotificationSettings(await this.#inside(account), account, thresholds);
+  }
+
+  /**
+   * Adds a version of the list book, or of an account's contract, known from now on. The same text as the newest version
+   * of that scope adds nothing and gives that version. The operator's call.
+   * @throws Fault `not_found` when there is no such account.
+   */
+  async putPriceBook(ask: priceBooks.NewPriceBook): Promise<priceBooks.PriceBookRecord> {
+    const store = ask.account === priceBooks.LIST_SCOPE ? this.#store : await this.#inside(ask.account);
+    try {
+      return await priceBooks.putPriceBook(store, ask);
+    } finally {
+      this.#priceBookVersions.forget();
+    }
+  }
+
+  /** The versions of one scope, or (undefined) of all, newest first. The operator's call. */
+  listPriceBooks(only: string | undefined, ask: PageAsk): Promise<Page<priceBooks.PriceBookRecord>> {
+    return priceBooks.listPriceBooks(this.#store, ask, only);
+  }
+
+  /** Any scope's version, with its text. The operator's call. @throws Fault `not_found`. */
+  async getPriceBook(version: number): Promise<priceBooks.PriceBookDocument> {
+    const found = await priceBooks.findPriceBook(this.#store, version);
+    if (!found) throw new Fault(problem("not_found", "priceBook", { value: String(version) }));
+    return found;
+  }
+
+  /** Every version of a scope, LIST_SCOPE or an account, oldest first; none for an account without a contract. */
+  async priceBookVersions(scope: string): Promise<readonly priceBooks.PriceBookVersion[]> {
+    const found = await this.#priceBookVersions.get([scope], async () => {
+      return new Map([[scope, await priceBooks.priceBookVersions(this.#store, scope)]]);
+    });
+    return found.get(scope)!;
   }
 
   /** @throws Fault `not_found` when there is no such account. */

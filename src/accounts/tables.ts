@@ -85,6 +85,17 @@ interface NotificationSettingsTable {
   readonly updateTime: Instant;
 }
 
+interface PriceBooksTable {
+  readonly version: number;
+  /** "" for the installation's list book. */
+  readonly account: string;
+  readonly knownFrom: Instant;
+  readonly hash: string;
+  readonly createdBy: string;
+  readonly entryCount: number;
+  readonly document: string;
+}
+
 export interface Tables {
   readonly accounts: AccountsTable;
   readonly users: UsersTable;
@@ -94,6 +105,7 @@ export interface Tables {
   readonly attributeChanges: AttributeChangesTable;
   readonly quotas: QuotasTable;
   readonly notificationSettings: NotificationSettingsTable;
+  readonly priceBooks: PriceBooksTable;
 }
 
 /** The database, or a transaction on it, with the clock and the randomness. */

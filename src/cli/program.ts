@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import { VERSION } from "../version.ts";
 import { addBilling } from "./commands/billing.ts";
 import { addImport } from "./commands/import.ts";
+import { addPrices } from "./commands/prices.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSession } from "./commands/session.ts";
@@ -30,6 +31,7 @@ export function makeProgram(): Command {
     .option("--debug", "tell each request, and show where an error came from");
   addSession(daybook);
   addBilling(daybook);
+  addPrices(daybook);
   addRecords(daybook);
   addServe(daybook);
   addImport(daybook);

@@ -12,8 +12,10 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import { Piscina } from "piscina";
-import { Fault } from "../../domain/fault.ts";
+import { Fault, problem } from "../../domain/fault.ts";
 import type { Call, Reply } from "./thread.ts";
+
+const RETRY_AFTER_SECONDS = 1;
 
 /** A dialect for the accounts file at `path`. */
 export function threadDialect(path: string): Dialect {
@@ -96,8 +98,11 @@ class ThreadConnection implements DatabaseConnection {
     switch (reply.kind) {
       case "refused":
         throw new Fault(reply.problems);
-      case "failed":
-        throw new Error(`accounts.db: ${reply.message}`);
+      case "failed": {
+        if (!reply.disk) throw new Error(`accounts.db: ${reply.message}`);
+        const facts = { reason: `accounts.db: ${reply.message}`, seconds: RETRY_AFTER_SECONDS };
+        throw new Fault(problem("unavailable", "server", facts), RETRY_AFTER_SECONDS);
+      }
       default:
         return reply;
     }

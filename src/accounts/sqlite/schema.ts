@@ -8,6 +8,8 @@ import type { FileKind } from "../../sqlite/file.ts";
  * - `replica_changes`, `attribute_changes`: what held from when on; past usage is read from them and never changes.
  * - `quotas`, `notification_settings`: only what was set; what has no row stands at its default. Limits are decimal text,
  *   since an int64 does not fit a number.
+ * - `price_books`: every version, as it was sent; the file itself refuses to change or delete one. `account` is "" for
+ *   the installation's list book.
  */
 export const ACCOUNTS_FILE: FileKind = {
   applicationId: 0x44_61_79_41,
@@ -38,5 +40,12 @@ export const ACCOUNTS_FILE: FileKind = {
        max_value TEXT NOT NULL, update_time INTEGER NOT NULL, PRIMARY KEY (account, id)) STRICT, WITHOUT ROWID;
      CREATE TABLE notification_settings (account TEXT PRIMARY KEY REFERENCES accounts (id),
        monthly_spend_usd_thresholds TEXT NOT NULL, update_time INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+    `CREATE TABLE price_books (version INTEGER PRIMARY KEY, account TEXT NOT NULL, known_from INTEGER NOT NULL,
+       hash TEXT NOT NULL, created_by TEXT NOT NULL, entry_count INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
+     CREATE UNIQUE INDEX price_books_known ON price_books (account, known_from);
+     CREATE TRIGGER price_books_unchanged BEFORE UPDATE ON price_books
+       BEGIN SELECT RAISE(ABORT, 'a version of a price book is never changed'); END;
+     CREATE TRIGGER price_books_kept BEFORE DELETE ON price_books
+       BEGIN SELECT RAISE(ABORT, 'a version of a price book is never deleted'); END;`,
   ],
 };

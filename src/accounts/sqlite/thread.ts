@@ -3,7 +3,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { workerData } from "piscina";
 import { Fault, type Problem } from "../../domain/fault.ts";
-import { openFile } from "../../sqlite/file.ts";
+import { isDiskTrouble, noteCommit, openFile } from "../../sqlite/file.ts";
 import { ACCOUNTS_FILE } from "./schema.ts";
 
 export type Call =
@@ -21,7 +21,8 @@ export type Reply =
   | { readonly kind: "rows"; readonly rows: readonly object[] }
   | { readonly kind: "changed"; readonly rowCount: number }
   | { readonly kind: "refused"; readonly problems: readonly Problem[] }
-  | { readonly kind: "failed"; readonly message: string };
+  /** `disk`: the disk is to blame, and the call may be made again. */
+  | { readonly kind: "failed"; readonly message: string; readonly disk: boolean };
 
 const CACHE_MIB = 16;
 const STATEMENTS_KEPT_MAX = 256;
@@ -49,7 +50,9 @@ function query(call: Call & { kind: "query" }): Reply {
   const statement = prepared(call.sql);
   const parameters = call.parameters as SQLInputValue[];
   if (statement.columns().length > 0) return { kind: "rows", rows: statement.all(...parameters) };
-  return { kind: "changed", rowCount: Number(statement.run(...parameters).changes) };
+  const { changes } = statement.run(...parameters);
+  if (!call.inTransaction) noteCommit(opened());
+  return { kind: "changed", rowCount: Number(changes) };
 }
 
 function run(call: Call): Reply {
@@ -82,6 +85,6 @@ export default function answer(call: Call): Reply {
     return run(call);
   } catch (error) {
     if (error instanceof Fault) return { kind: "refused", problems: error.problems };
-    return { kind: "failed", message: (error as Error).message };
+    return { kind: "failed", message: (error as Error).message, disk: isDiskTrouble(error) };
   }
 }

@@ -12,6 +12,8 @@ export function addServe(daybook: Command): void {
     .option("--data <dir>", "the data folder; made when there is none", ".daybook")
     .addOption(new Option("--port <n>", "the port; when left out: 8484, or the next free one").argParser(readPort))
     .option("--host <host>", "the address to listen on", "127.0.0.1")
+    .option("--prices <file>", "a price book; where it differs from the one in force it becomes the next version")
+    .option("--gateway <file>", "the upstreams of the metering gateway; without it there is none")
     .option("--demo", "fill an empty data folder with 60 days of a made-up company")
     .addHelpText(
       "after",
@@ -22,6 +24,8 @@ Environment:
 ${examples(
   "daybook serve",
   "daybook serve --data /var/lib/daybook --host 0.0.0.0 --port 8484",
+  "daybook serve --data /var/lib/daybook --prices prices.yaml",
+  "daybook serve --data /var/lib/daybook --gateway gateway.yaml",
   "daybook serve --demo --data demo",
 )}`,
     )

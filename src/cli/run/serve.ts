@@ -3,14 +3,19 @@
 import { Fault, problem } from "../../domain/fault.ts";
 import { DAY_MS, formatInstant } from "../../domain/time.ts";
 import { buildServer } from "../../http/server.ts";
-import { Service } from "../../service.ts";
+import { Service, SHIPPED_PRICES } from "../../service.ts";
 import { VERSION } from "../../version.ts";
+import { bookMistakes, mistakesCounted } from "../book-mistakes.ts";
+import { quoted, refused, sayable } from "../refusal.ts";
+import { type GatewayPart, gatewayPart, readGatewayFile } from "./gateway.ts";
 
 interface ServeOptions {
   readonly data: string;
   readonly port?: number;
   readonly host: string;
   readonly demo?: boolean;
+  readonly prices?: string;
+  readonly gateway?: string;
 }
 
 const PORT_DEFAULT = 8484;
@@ -30,20 +35,55 @@ export async function serve(options: ServeOptions): Promise<void> {
     const allowed = `${LOOPBACK[0]}, as the demo's key is known to everyone; or set DAYBOOK_BOOTSTRAP_KEY`;
     throw new Fault(problem("not_allowed", "--host", { value: options.host, allowed }));
   }
-  const service = await Service.open({ dataFolder: options.data });
+  const config = options.gateway === undefined ? undefined : readGatewayFile(options.gateway);
+  const service = await openService(options);
   let server: Server | undefined;
+  let gateway: GatewayPart | undefined;
   const stop = stopOnSignal(async () => {
     await server?.close();
+    await gateway?.close();
     await service.close();
   });
   try {
     const first = await firstKey(service, options);
-    server = await buildServer({ service, log: process.stderr });
+    gateway = gatewayPart(config, service, options.data);
+    server = await buildServer({ service, log: process.stderr, addRoutes: gateway.addRoutes });
     const url = await listen(server, options);
+    sayBook(service, options);
     process.stdout.write(banner(url, options, first));
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** @throws Refusal when the first price book has mistakes, each of which was told. */
+async function openService({ data, prices }: ServeOptions): Promise<Service> {
+  try {
+    return await Service.open({ dataFolder: data, pricesFile: prices });
+  } catch (error) {
+    const mistakes = bookMistakes(error);
+    if (!mistakes || prices === undefined) throw error;
+    process.stderr.write(`${mistakes.join("\n")}\n`);
+    throw refused(`--prices: ${quoted(prices)} has ${mistakesCounted(mistakes)}; correct the file and start again`);
+  }
+}
+
+/** Which price book is in force, where this start changed it, did not take one or might take another. */
+function sayBook({ bookAtStart }: Service, { prices = "" }: ServeOptions): void {
+  const { inForce, isNew, refused: fault, shippedIsNewer } = bookAtStart;
+  const { version, knownFrom } = inForce;
+  if (isNew) process.stdout.write(`Price book version ${version} in force, known from ${formatInstant(knownFrom)}.\n`);
+  if (fault) {
+    const mistakes = bookMistakes(fault) ?? [sayable(fault.message)];
+    const kept = `daybook: --prices: ${quoted(prices)} was not taken; price book version ${version} stays in force`;
+    process.stderr.write(`${mistakes.join("\n")}\n${kept}\n`);
+  }
+  if (shippedIsNewer) {
+    process.stdout.write(
+      `This Daybook comes with a newer price book than version ${version}, which stays in force. See what it would ` +
+        `change with daybook prices diff ${SHIPPED_PRICES}, and take it with daybook prices put ${SHIPPED_PRICES}\n`,
+    );
   }
 }
 
