@@ -1,20 +1,24 @@
 /** The core's one face: the rooms put together. The faces (http, cli) call this and nothing behind it. */
 
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { enrich, mentioned } from "./accounts/enrich.ts";
 import type { Page, PageAsk } from "./accounts/paging.ts";
 import type { Caller, QuotaPatch } from "./accounts/records.ts";
 import { Accounts } from "./accounts/store.ts";
+import { type Backup, type BackupOptions, copyFolder } from "./backup.ts";
 import { parseExportQuery } from "./domain/export-query.ts";
 import { Fault, problem } from "./domain/fault.ts";
+import { parsePriceDiffQuery } from "./domain/price-diff-query.ts";
+import { parsePriceExplainQuery } from "./domain/price-explain-query.ts";
 import type { QueryForm, RawQuery } from "./domain/query-checker.ts";
 import { parseSummaryQuery } from "./domain/summary-query.ts";
-import type { Instant } from "./domain/time.ts";
+import { type Instant, TZDB_VERSION } from "./domain/time.ts";
 import type { KeptEvent } from "./domain/usage.ts";
 import { parseUsageCostsQuery } from "./domain/usage-costs-query.ts";
+import { parseUsageExplainQuery } from "./domain/usage-explain-query.ts";
 import { parseUsageQuery, USAGE_RANGE_PARAMETERS } from "./domain/usage-query.ts";
 import { type HeldFolder, holdFolder } from "./folder.ts";
 import type { Rejected } from "./ingest/decode.ts";
@@ -23,19 +27,34 @@ import { type ImportHooks, type ImportSource, type ImportTotals, importFile } fr
 import type { Ledger, VoidOutcome } from "./ledger/ledger.ts";
 import { SqliteLedger } from "./ledger/sqlite/ledger.ts";
 import { type Verification, type VerifyOptions, verifyLedger } from "./ledger/sqlite/verify.ts";
-import { loadPriceBook } from "./rating/book.ts";
-import type { PriceBook } from "./rating/price.ts";
 import { type BillingSummary, billingSummary } from "./report/billing-summary.ts";
 import { billingUsage, type UsageReport } from "./report/billing-usage.ts";
+import { type BookDiff, bookDiff } from "./report/book-diff.ts";
+import { BookReading } from "./report/book-reading.ts";
+import { type BookText, readBookText } from "./report/book-text.ts";
 import { type FilterOptions, filterOptions } from "./report/filter-options.ts";
-import { type Invoice, type InvoicesAsk, listInvoices } from "./report/invoices.ts";
-import { type MetricsRow, metricsRows } from "./report/metrics-export.ts";
-import type { ReportSources } from "./report/priced-sums.ts";
+import { type InvoicePage, type InvoicesAsk, listInvoices } from "./report/invoices.ts";
+import { type MetricsRow, metricsPages } from "./report/metrics-export.ts";
+import {
+  type BookAtStart,
+  type BookCheck,
+  bookAtStart,
+  checkOfBook,
+  kindOfScope,
+  type PriceBookRecord,
+  putBookText,
+} from "./report/price-books.ts";
+import { type PriceExplanation, priceExplanation } from "./report/price-explanation.ts";
 import { type UsedQuota, usedQuota } from "./report/quota-usage.ts";
+import { type Based, based } from "./report/report-basis.ts";
+import { Tariffs } from "./report/tariffs.ts";
 import { type UsageCosts, usageCosts } from "./report/usage-costs.ts";
+import { type ExplainSources, type UsageExplanation, usageExplanation } from "./report/usage-explanation.ts";
 
 export type { ImportReject, ImportTotals } from "./ingest/import-file.ts";
 export type { Difference } from "./ledger/sqlite/verify.ts";
+export { importPriceList, LIST_BYTES_MAX, type ListKind } from "./rating/import/import.ts";
+export type { Finding, ImportReport } from "./rating/import/report.ts";
 
 /** What a write of usage did, event by event (contract, section 7). */
 export interface IngestOutcome {
@@ -53,17 +72,35 @@ export interface UsageBody {
   readonly contentEncoding: string;
 }
 
+/** The events of an export, read page by page as they are asked for. */
+export interface MetricsExport {
+  readonly pages: AsyncIterable<readonly MetricsRow[]>;
+  /** The state of the ledger when the reading began. */
+  readonly position: number;
+}
+
 export interface ServiceOptions {
   readonly dataFolder: string;
-  /** The folder of the default price book. */
-  readonly pricesFolder?: string;
+  /** A list book that becomes the newest version when it differs from it, as a path; else the folder's own stays. */
+  readonly pricesFile?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => Instant;
 }
 
+/** A price book that is put. */
+export interface NewBook {
+  /** "" for the installation's list; else the account whose contract it is. */
+  readonly account: string;
+  readonly document: string;
+  /** The id of the key that puts it. */
+  readonly createdBy: string;
+}
+
 const LEDGER = "ledger.db";
 const READER_THREADS = 2;
-const DEFAULT_PRICES = fileURLToPath(new URL("../prices", import.meta.url));
+
+/** The price book that comes with Daybook. */
+export const SHIPPED_PRICES: string = fileURLToPath(new URL("../prices/default.yaml", import.meta.url));
 
 export class Service {
   readonly accounts: Accounts;
@@ -71,19 +108,26 @@ export class Service {
   readonly #folder: HeldFolder;
   readonly #ledger: Ledger;
   readonly #decoder: Decoder;
-  readonly #book: PriceBook;
+  readonly #tariffs: Tariffs;
+  readonly #bookReading: BookReading;
+  /** The list book that was in force when the folder was opened, and how it came to be. */
+  readonly bookAtStart: BookAtStart;
 
   private constructor(parts: {
     folder: HeldFolder;
     ledger: Ledger;
     accounts: Accounts;
-    book: PriceBook;
+    tariffs: Tariffs;
+    bookReading: BookReading;
+    bookAtStart: BookAtStart;
     now: () => Instant;
   }) {
     this.#folder = parts.folder;
     this.#ledger = parts.ledger;
     this.accounts = parts.accounts;
-    this.#book = parts.book;
+    this.#tariffs = parts.tariffs;
+    this.#bookReading = parts.bookReading;
+    this.bookAtStart = parts.bookAtStart;
     this.now = parts.now;
     this.#decoder = new Decoder();
   }
@@ -91,11 +135,10 @@ export class Service {
   /**
    * Opens a data folder and holds it until {@link close}.
    * @throws Fault when the folder is held by another process, was written by a newer daybook or cannot be used, and when
-   * the price book has a mistake.
+   * the first price book has a mistake.
    */
   static async open(options: ServiceOptions): Promise<Service> {
     const now = options.now ?? Date.now;
-    const book = readPriceBook(options.pricesFolder ?? DEFAULT_PRICES);
     const folder = holdFolder(options.dataFolder);
     const opened: { close(): Promise<void> }[] = [];
     try {
@@ -109,11 +152,21 @@ export class Service {
       const ledger = await SqliteLedger.open({ path: ledgerPath, readerThreads: READER_THREADS });
       opened.push(ledger);
       const accounts = await Accounts.open({ path: accountsPath, now, randomBytes });
-      return new Service({ folder, ledger, accounts, book, now });
+      opened.push(accounts);
+      const { pricesFile } = options;
+      const given = pricesFile === undefined ? undefined : () => readBookFile(pricesFile);
+      const bookReading = new BookReading();
+      opened.push(bookReading);
+      const readBook = bookReading.read;
+      const atStart = await bookAtStart({ accounts, readBook }, readBookFile(SHIPPED_PRICES), given);
+      const tariffs = new Tariffs({ accounts, now, readBook });
+      // Read at once: a book that this Daybook cannot read is told now, and not by every report.
+      await tariffs.book(atStart.inForce.version);
+      return new Service({ folder, ledger, accounts, tariffs, bookReading, bookAtStart: atStart, now });
     } catch (error) {
-      for (const part of opened) await part.close();
+      for (const part of opened) await part.close().catch(() => {});
       folder.release();
-      throw error;
+      throw error instanceof Fault ? error : unreadable(folder.path, error as Error);
     }
   }
 
@@ -131,7 +184,7 @@ export class Service {
       this.accounts.deploymentFacts(account, deployments),
     ]);
     const ids = batch.ids;
-    const outcome = await this.#ledger.append(account, enrich(batch, keyFacts, deploymentFacts));
+    const outcome = await this.#ledger.append(account, enrich(batch, keyFacts, deploymentFacts), this.now());
     const conflicts = outcome.conflicts.map(({ at, field }) => ({ index: index[at]!, id: ids[at]!, field }));
     const { created, duplicates } = outcome;
     return { created, duplicates, conflicts, rejected, droppedAnnotations };
@@ -157,77 +210,122 @@ export class Service {
   }
 
   /** @throws Fault with a problem for each mistake in the query. */
-  async billingUsage(account: string, raw: RawQuery, form: QueryForm): Promise<UsageReport> {
-    return billingUsage(this.#sources(), account, parseUsageQuery(raw, form), this.now());
+  async billingUsage(account: string, raw: RawQuery, form: QueryForm): Promise<Based<UsageReport>> {
+    const query = parseUsageQuery(raw, form);
+    return this.#based(account, query.asOf, (sources, now) => billingUsage(sources, account, query, now));
+  }
+
+  /**
+   * Why one row of billingUsage is the number that it is.
+   * @throws Fault with a problem for each mistake in the query; also where it names no row, or several.
+   */
+  async explainUsage(account: string, raw: RawQuery, form: QueryForm): Promise<Based<UsageExplanation>> {
+    const query = parseUsageExplainQuery(raw, form);
+    return this.#based(account, query.usage.asOf, (sources, now) => usageExplanation(sources, account, query, now));
   }
 
   /** @throws Fault with a problem for each mistake in the query. */
   async filterOptions(account: string, raw: RawQuery): Promise<FilterOptions> {
     const query = parseUsageQuery(raw, "query", USAGE_RANGE_PARAMETERS);
-    return filterOptions(this.#sources(), account, query, this.now());
+    return filterOptions(await this.#sources(account), account, query, this.now());
   }
 
   /** The quotas with what is used of each up to now. */
   async listQuotas(account: string, ask: PageAsk): Promise<Page<UsedQuota>> {
     const page = await this.accounts.listQuotas(account, ask);
-    const now = this.now();
-    return { ...page, items: await Promise.all(page.items.map((quota) => usedQuota(this.#sources(), quota, now))) };
+    const [sources, now] = [await this.#sources(account), this.now()];
+    return { ...page, items: await Promise.all(page.items.map((quota) => usedQuota(sources, quota, now))) };
   }
 
   /** @throws Fault `not_found`. */
   async getQuota(account: string, id: string): Promise<UsedQuota> {
-    return usedQuota(this.#sources(), await this.accounts.getQuota(account, id), this.now());
+    return usedQuota(await this.#sources(account), await this.accounts.getQuota(account, id), this.now());
   }
 
   /** @throws Fault `not_found`, or for a value that is over the maxValue. */
   async patchQuota(account: string, id: string, patch: QuotaPatch): Promise<UsedQuota> {
-    return usedQuota(this.#sources(), await this.accounts.patchQuota(account, id, patch), this.now());
+    return usedQuota(await this.#sources(account), await this.accounts.patchQuota(account, id, patch), this.now());
   }
 
   /** One invoice for each UTC month with usage, newest first. */
-  async listInvoices(account: string, ask: InvoicesAsk): Promise<Page<Invoice>> {
-    return listInvoices(this.#sources(), account, ask, this.now());
+  async listInvoices(account: string, ask: InvoicesAsk): Promise<Based<InvoicePage>> {
+    const [sources, now] = [{ ledger: this.#ledger, accounts: this.accounts, tariffs: this.#tariffs }, this.now()];
+    const page = await listInvoices(sources, account, ask, now);
+    return based(page, page.tariff, { tzdbVersion: TZDB_VERSION, evaluationTime: now });
   }
 
   /** @throws Fault with a problem for each mistake in the query. */
-  async billingSummary(account: string, raw: RawQuery): Promise<BillingSummary> {
-    return billingSummary(this.#sources(), account, parseSummaryQuery(raw), this.now());
+  async billingSummary(account: string, raw: RawQuery): Promise<Based<BillingSummary>> {
+    const query = parseSummaryQuery(raw);
+    return this.#based(account, query.asOf, (sources, now) => billingSummary(sources, account, query, now));
   }
 
   /** @throws Fault with a problem for each mistake in the query; also where its scope is above the caller's role. */
-  async usageCosts(account: string, caller: Caller, raw: unknown): Promise<UsageCosts> {
-    return usageCosts(this.#sources(), { account, caller }, parseUsageCostsQuery(raw), this.now());
+  async usageCosts(account: string, caller: Caller, raw: unknown): Promise<Based<UsageCosts>> {
+    const query = parseUsageCostsQuery(raw);
+    return this.#based(account, query.asOf, (sources, now) => usageCosts(sources, { account, caller }, query, now));
   }
 
   /**
    * Every metered event of a range of any length, in pages that are read as they are asked for.
    * @throws Fault with a problem for each mistake in the query; later, while pages are read, whatever cuts them off.
    */
-  async exportMetrics(account: string, raw: RawQuery): Promise<AsyncIterable<readonly MetricsRow[]>> {
-    const sources = { ledger: this.#ledger, accounts: this.accounts, book: this.#book };
-    const pages = metricsRows(sources, account, parseExportQuery(raw), this.now());
-    // The first page is read here, so that what fails at once is refused rather than cut off.
-    const first = await pages.next();
-    return (async function* () {
-      try {
-        if (!first.done) yield first.value;
-        yield* pages;
-      } finally {
-        await pages.return();
-      }
-    })();
+  async exportMetrics(account: string, raw: RawQuery): Promise<Based<MetricsExport>> {
+    const query = parseExportQuery(raw);
+    return this.#based(account, undefined, async ({ tariff }, now) => {
+      const sources = { ledger: this.#ledger, accounts: this.accounts, book: tariff.list };
+      const { position } = await this.#ledger.sum(account, []);
+      return { pages: await metricsPages(sources, account, query, now), position };
+    });
+  }
+
+  /**
+   * Puts a price book as the newest version of the list, or of an account's contract. The operator's call.
+   * @throws Fault `bad_price_book` with every mistake, `not_found` for an account that there is not; nothing was put then.
+   */
+  async putPriceBook({ account, document, createdBy }: NewBook): Promise<PriceBookRecord> {
+    const store = { accounts: this.accounts, readBook: this.#bookReading.read };
+    return putBookText(store, { name: "document", document }, { account, createdBy });
+  }
+
+  /** What a price book holds that is put nowhere. @throws Fault `bad_price_book` with every mistake. */
+  async checkPriceBook({ account, document }: Omit<NewBook, "createdBy">): Promise<BookCheck> {
+    return checkOfBook(await this.#bookReading.read({ name: "document", document }, kindOfScope(account)));
+  }
+
+  /** What another price book would change. The operator's call. @throws Fault with a problem for each mistake. */
+  async diffPriceBooks(raw: unknown): Promise<BookDiff> {
+    const readBook = this.#bookReading.read;
+    const sources = { ledger: this.#ledger, accounts: this.accounts, tariffs: this.#tariffs, readBook };
+    return bookDiff(sources, parsePriceDiffQuery(raw), this.now());
+  }
+
+  /** Why a unit of usage costs the account what it costs. @throws Fault with a problem for each mistake in the query. */
+  async explainPrices(account: string, raw: RawQuery): Promise<PriceExplanation> {
+    return priceExplanation(this.#tariffs, account, parsePriceExplainQuery(raw), this.now());
   }
 
   /** Finishes what was accepted, then closes the files and gives up the folder. */
   async close(): Promise<void> {
     await this.#decoder.close();
+    await this.#bookReading.close();
     await this.#ledger.close();
     await this.accounts.close();
     this.#folder.release();
   }
 
-  #sources(): ReportSources {
-    return { ledger: this.#ledger, accounts: this.accounts, book: this.#book };
+  async #sources(account: string, asOf?: Instant): Promise<ExplainSources> {
+    return { ledger: this.#ledger, accounts: this.accounts, tariff: await this.#tariffs.at(account, asOf) };
+  }
+
+  /** Makes a report by the prices that were known at `asOf`, and says what it was made of. */
+  async #based<T extends { readonly position: number }>(
+    account: string,
+    asOf: Instant | undefined,
+    make: (sources: ExplainSources, now: Instant) => Promise<T>,
+  ): Promise<Based<T>> {
+    const [sources, now] = [await this.#sources(account, asOf), this.now()];
+    return based(await make(sources, now), sources.tariff, { tzdbVersion: TZDB_VERSION, evaluationTime: now });
   }
 }
 
@@ -245,6 +343,22 @@ export async function verifyFolder(dataFolder: string, options: VerifyOptions = 
   }
 }
 
+/**
+ * Copies a data folder that a server may be writing to. The copy is a data folder itself.
+ * @param to a folder that is empty or not there yet.
+ * @throws Fault when there is nothing to copy, or the copy cannot be written; then nothing is left of it.
+ */
+export async function backupFolder(dataFolder: string, to: string, options: BackupOptions = {}): Promise<Backup> {
+  requireFolder(dataFolder);
+  return copyFolder(dataFolder, to, options);
+}
+
+/** Files of the right kind that do not hold what they must: a disk that damaged them is the likely reason. */
+function unreadable(dataFolder: string, error: Error): Fault {
+  const reason = `its files cannot be read (${error.message}); daybook verify says what is wrong, restore a backup`;
+  return new Fault(problem("folder_unusable", "dataFolder", { value: dataFolder, reason }));
+}
+
 /** @throws Fault `folder_unusable` for a folder that no server has been started on yet. */
 export function requireFolder(dataFolder: string): void {
   if (existsSync(join(dataFolder, LEDGER))) return;
@@ -252,13 +366,18 @@ export function requireFolder(dataFolder: string): void {
   throw new Fault(problem("folder_unusable", "dataFolder", { value: dataFolder, reason }));
 }
 
-/** The price book of a folder: its one YAML file. */
-function readPriceBook(folder: string): PriceBook {
-  const names = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
-  const name = names[0];
-  if (names.length !== 1 || name === undefined) {
-    const reason = `the folder holds ${names.length} .yaml files; it must hold one`;
-    throw new Fault(problem("bad_price_book", "prices", { value: folder, line: 0, reason }));
+/** What a price book's text holds, without a server. @throws Fault `bad_price_book` with every mistake. */
+export function checkPriceBook(text: BookText, kind: "list" | "contract"): BookCheck {
+  return checkOfBook(readBookText(text, kind));
+}
+
+/** A price book's file. @throws Fault `file_unusable`. */
+export function readBookFile(path: string): BookText {
+  try {
+    return { name: path, document: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "it is not UTF-8 text" : message;
+    throw new Fault(problem("file_unusable", "prices", { value: path, reason }));
   }
-  return loadPriceBook(name, readFileSync(join(folder, name), "utf8"));
 }

@@ -152,10 +152,11 @@ function summarySums({ days = [] }: BillingSummary): [string, bigint][] {
 function lineSums(parts: readonly SummaryLines[]): [string, bigint][] {
   const sums = new Map<string, bigint>();
   for (const { priced, unpriced } of parts) {
-    for (const { quantity, atto, ...words } of priced) {
+    for (const { quantity, atto, listAtto, ...words } of priced) {
       const key = Object.values(words).join("|");
       plus(sums, key, quantity);
       plus(sums, `${key} atto`, atto);
+      plus(sums, `${key} listAtto`, listAtto);
     }
     for (const { quantity, ...words } of unpriced) plus(sums, Object.values(words).join("|"), quantity);
   }
@@ -216,11 +217,12 @@ suite("laws of bills", () => {
   /** Writes the events to a new account on every engine. */
   async function write(events: readonly Draft[]): Promise<string> {
     fresh += 1;
-    for (const ledger of Object.values(ledgers)) await ledger.append(`bills-${fresh}`, batchOf(events.map(eventOf)));
+    const batch = () => batchOf(events.map(eventOf));
+    for (const ledger of Object.values(ledgers)) await ledger.append(`bills-${fresh}`, batch(), now);
     return `bills-${fresh}`;
   }
 
-  const sources = (ledger: Ledger) => ({ ledger, accounts, book: BOOK });
+  const sources = (ledger: Ledger) => ({ ledger, accounts, tariff: { list: BOOK, contract: undefined } });
   const now = FIRST + 30 * DAY;
 
   test("summary: lines come to billingUsage's attodollars, day by day and series by series, and to a plain fold's", async () => {
@@ -244,14 +246,14 @@ suite("laws of bills", () => {
         for (const part of [whole, ...buckets]) {
           assert.equal(part.atto, part.priced.reduce((sum, line) => sum + line.quantity * line.unitAtto, 0n));
         } // biome-ignore format: one line
-        const bySeries = STREAMS.map((series) => whole.seriesAtto[series]);
+        const bySeries = STREAMS.map((series) => whole.bySeries[series].atto);
         assert.equal(bySeries.reduce((sum, atto) => sum + atto, 0n), whole.atto); // biome-ignore format: one line
         assert.equal(whole.atto, inside.reduce((sum, event) => sum + plainAtto(event), 0n)); // biome-ignore format: one line
         answers.push(daily);
       }
       for (const answer of answers) assert.deepEqual(answer, answers[0]);
       // No two lines are the same in words and price.
-      const keys = answers[0]!.priced.map(({ quantity: _, atto: __, ...words }) => Object.values(words).join("|"));
+      const keys = answers[0]!.priced.map(({ quantity: _, atto: __, listAtto: ___, ...words }) => Object.values(words).join("|"));
       assert.equal(new Set(keys).size, keys.length);
     });
     await fc.assert(property, { numRuns: RUNS });

@@ -257,13 +257,18 @@ suite("laws of the report", () => {
           return { id, time, sent: own, series: own, quantities: METERS.map((meter) => quantities[meter] ?? 0) };
         }),
       );
-      await ledger.append(account, batch);
+      await ledger.append(account, batch, Date.now());
     }
     return events;
   }
 
   const ask = (ledger: Ledger, account: string, query: UsageQuery): Promise<UsageReport> =>
-    billingUsage({ ledger, accounts, book: BOOK }, account, query, Date.UTC(2027, 5, 1));
+    billingUsage(
+      { ledger, accounts, tariff: { list: BOOK, contract: undefined } },
+      account,
+      query,
+      Date.UTC(2027, 5, 1),
+    );
 
   test("laws 3, 4, 5, 7, 8: every engine's rows are the plain fold's, in quantities, dollars and what has no price", async () => {
     const property = fc.asyncProperty(storyArbitrary, async (story) => {

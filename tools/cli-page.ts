@@ -43,6 +43,11 @@ const SIGNING_IN = [
   "  digits. Against a server without `billing/summary`, `account_costs` is left out, and standard error says so.",
   "- **`-o csv`**: one line a row of all streams, with `cost_usd` to nine decimals.",
   "",
+  "Of an account with a contract the text tells list, discount and cost, the JSON `subtotal` (list) and `total` (owed), each",
+  "row `list_cost`, and the CSV `list_cost_usd`. The text ends with what the answers were made of: the versions of the price",
+  "books, of the time zone database, and the ledger's position; equal ones mean equal numbers, unless deployments run or keys",
+  "were named anew. What changed between the calls of a long range is said there.",
+  "",
 ];
 
 /** Commands in the tree's order, each with its own flags; the flags of all stand once. */

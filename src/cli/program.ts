@@ -2,6 +2,7 @@
 
 import { Command, Option } from "commander";
 import { VERSION } from "../version.ts";
+import { addBackup } from "./commands/backup.ts";
 import { addBilling } from "./commands/billing.ts";
 import { addImport } from "./commands/import.ts";
 import { addPrices } from "./commands/prices.ts";
@@ -36,6 +37,7 @@ export function makeProgram(): Command {
   addServe(daybook);
   addImport(daybook);
   addVerify(daybook);
+  addBackup(daybook);
   daybook.addHelpText(
     "after",
     `

@@ -4,6 +4,7 @@ import {
   addLocalDays,
   DAY_MS,
   dayStart,
+  formatInstant,
   type Instant,
   parseInstant,
   parseZone,
@@ -58,6 +59,11 @@ export function readRange(flags: RangeFlags, zone: string, now: Instant): TimeRa
       : readTime(flags.startTime, "--start-time", zone);
   checkRange(flags, { start, end });
   return { start, end };
+}
+
+/** The parameter of --as-of, if it was given. @throws Refusal when it is no time. */
+export function asOfParameters(text: string | undefined, zone: string): readonly (readonly ["asOf", string])[] {
+  return text === undefined ? [] : [["asOf", formatInstant(readTime(text, "--as-of", zone))]];
 }
 
 /** @throws Refusal when the range is empty or absurdly long. */

@@ -29,11 +29,20 @@ export const STREAM_DIMENSIONS: Readonly<Record<Stream, readonly Dimension[]>> =
 };
 
 /** What an empty groupBy means. */
-export const DEFAULT_GROUPING: Readonly<Record<Stream, readonly Dimension[]>> = {
+const DEFAULT_GROUPING: Readonly<Record<Stream, readonly Dimension[]>> = {
   SERVERLESS: ["model_name"],
   DEDICATED_DEPLOYMENT: ["deployment_name", "accelerator_type"],
   TRAINING: ["job_id", "job_type", "usage_type", "accelerator_type", "base_model"],
 };
+
+/**
+ * The dimensions of a stream's groups. A dimension of another stream is ignored on this one, as if it had not been sent
+ * (contract, section 2).
+ */
+export function groupingOf(stream: Stream, groupBy: readonly Dimension[]): readonly Dimension[] {
+  const asked = groupBy.filter((dimension) => STREAM_DIMENSIONS[stream].includes(dimension));
+  return asked.length === 0 ? DEFAULT_GROUPING[stream] : asked;
+}
 
 export const DIMENSIONS = Object.keys(DIMENSION_FIELD) as readonly Dimension[];
 

@@ -69,6 +69,10 @@ export const FAULTS = {
     text: "{field}: {value} was sent with {other}, and they exclude each other; send one of them",
   },
   too_many: { rpc: "INVALID_ARGUMENT", text: "{field}: {count} were sent; at most {max} are allowed" },
+  answer_too_long: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: the answer has more than {max} rows; ask for fewer days, or name fewer accounts",
+  },
   bad_page_token: {
     rpc: "INVALID_ARGUMENT",
     text: "{field}: {value} is not a page token of this list; send it as given",
@@ -76,6 +80,14 @@ export const FAULTS = {
   foreign_page_token: {
     rpc: "INVALID_ARGUMENT",
     text: "{field}: {value} was given for another question; send it with that one, or leave it out",
+  },
+  row_ambiguous: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: {count} rows are left; name it to tell them apart, such as {allowed}",
+  },
+  row_not_found: {
+    rpc: "NOT_FOUND",
+    text: "{field}: no row has {asked}; billingUsage with the same parameters lists the rows",
   },
   // Bodies
   bad_json: { rpc: "INVALID_ARGUMENT", text: "body: is not valid JSON: {reason}" },
@@ -87,6 +99,12 @@ export const FAULTS = {
     http: 431,
     text: "{field}: the path, query and headers are larger than {max} bytes; send long questions as a POST :query body",
   },
+  request_timeout: {
+    rpc: "INVALID_ARGUMENT",
+    http: 408,
+    text: "{field}: it took too long to arrive; send it again, and at once",
+  },
+  repeated_field: { rpc: "INVALID_ARGUMENT", text: "{field}: is in the body more than once; send it once" },
   bad_utf8: { rpc: "INVALID_ARGUMENT", text: "body: is not valid UTF-8; send the text as UTF-8" },
   bad_gzip: {
     rpc: "INVALID_ARGUMENT",
@@ -133,6 +151,14 @@ export const FAULTS = {
     text: "{field}: {value} was sent; it must be from 2000-01-01T00:00:00Z to 24 hours ahead of now ({latest})",
   },
   time_before: { rpc: "INVALID_ARGUMENT", text: "{field}: {value} was sent; it must be later than {earliest}" },
+  as_of_too_early: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: {value} is before the first price book was known; the earliest allowed is {earliest}",
+  },
+  as_of_ahead: {
+    rpc: "INVALID_ARGUMENT",
+    text: "{field}: {value} is not over yet ({now} now); send an earlier time, or leave it out for the newest prices",
+  },
   bad_annotation_key: {
     rpc: "INVALID_ARGUMENT",
     text: "{field}: unknown annotation; allowed are team, project, environment",
@@ -157,6 +183,14 @@ export const FAULTS = {
     text: "{field}: {value} is the last OPERATOR key; create another before this one is deleted",
   },
   route_not_found: { rpc: "NOT_FOUND", text: "{value}: no such path; /openapi.json lists them" },
+  // The gateway
+  model_not_served: {
+    rpc: "NOT_FOUND",
+    text: "{field}: {value} goes to no upstream of this gateway; GET /inference/v1/models lists names that do",
+  },
+  upstream_failed: { rpc: "UNAVAILABLE", http: 502, text: "upstream {value}: {reason}" },
+  upstream_timeout: { rpc: "UNAVAILABLE", http: 504, text: "upstream {value}: {reason}" },
+  bad_gateway_file: { rpc: "INVALID_ARGUMENT", text: "gateway file {value}, line {line}: {reason}" },
   // Who may
   unauthenticated: {
     rpc: "UNAUTHENTICATED",
@@ -184,10 +218,16 @@ export const FAULTS = {
     rpc: "FAILED_PRECONDITION",
     text: "data folder {value} lacks {missing}, which it had; restore it from a backup or choose another --data",
   },
+  folder_damaged: {
+    rpc: "FAILED_PRECONDITION",
+    text: "{value} lost what was committed last: {reason}; restore a backup, or remove {witness} to go on without it",
+  },
   folder_unusable: { rpc: "FAILED_PRECONDITION", text: "data folder {value} cannot be used: {reason}" },
+  backup_unwritable: { rpc: "FAILED_PRECONDITION", text: "{field}: {value} cannot take the backup: {reason}" },
   address_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: cannot listen on {value}: {reason}" },
   file_unusable: { rpc: "INVALID_ARGUMENT", text: "file {value} cannot be used: {reason}" },
-  bad_price_book: { rpc: "FAILED_PRECONDITION", text: "price book {value}, line {line}: {reason}" },
+  bad_price_list: { rpc: "INVALID_ARGUMENT", text: "price list {value}: {reason}" },
+  bad_price_book: { rpc: "INVALID_ARGUMENT", text: "price book {value}, line {line}: {reason}" },
 } as const satisfies Record<string, FaultEntry>;
 
 export type FaultCode = keyof typeof FAULTS;
@@ -219,7 +259,7 @@ function shorten(text: string): string {
 
 function fill(text: string, problem: Problem): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
-    if (name === "field") return shorten(problem.field);
+    if (name === "field") return shorten(problem.field) || '""';
     const fact = problem.facts[name];
     if (name === "value") return show(fact);
     return Array.isArray(fact) ? fact.join(", ") : String(fact ?? "");

@@ -1,6 +1,7 @@
 /** Checks the words of a question one by one and gathers all that is wrong, so that it can be told at once. */
 
 import { PROBLEMS_MAX, type Problem, problem, refuseIfAny } from "./fault.ts";
+import { type PageStart, readPageToken } from "./page-token.ts";
 import { addLocalDays, DAY_MS, formatInstant, type Instant, parseInstant, type TimeRange } from "./time.ts";
 
 /** The words of a question before they are checked: each value is whatever was sent. */
@@ -55,11 +56,15 @@ export class QueryChecker {
 
   time(raw: RawQuery, field: string): Instant | undefined {
     const before = this.problems.length;
-    const text = this.text(raw, field);
-    if (this.problems.length > before) return undefined;
-    if (text === undefined)
-      return this.add("required", field, { mend: "send an RFC 3339 time such as 2026-05-28T00:00:00Z" });
-    return parseInstant(text) ?? this.add("bad_time", field, { value: text });
+    const instant = this.optionalTime(raw, field);
+    if (instant !== undefined || this.problems.length > before) return instant;
+    return this.add("required", field, { mend: "send an RFC 3339 time such as 2026-05-28T00:00:00Z" });
+  }
+
+  /** A time that may be left out. */
+  optionalTime(raw: RawQuery, name: string, field: string = name): Instant | undefined {
+    const text = this.text(raw, name, field);
+    return text === undefined ? undefined : (parseInstant(text) ?? this.add("bad_time", field, { value: text }));
   }
 
   /** The start of the UTC day that a date or an RFC 3339 time names. */
@@ -89,6 +94,31 @@ export class QueryChecker {
     if (text === undefined) return undefined;
     const found = allowed.find((one) => one === text);
     return found ?? this.add("not_allowed", field, { value: text, allowed });
+  }
+
+  /** True or false: a word of a query, a JSON value of a body. False when left out. */
+  flag(raw: RawQuery, field: string): boolean {
+    const value = raw[field];
+    if (typeof value === "boolean" && this.#from === "body") return value;
+    if (this.#from === "query") return this.oneOf(raw, field, ["true", "false"]) === "true";
+    if (value !== undefined && value !== null) this.add("wrong_type", field, { value, allowed: "true or false" });
+    return false;
+  }
+
+  /** A whole number, or its digits as text. 0 stands for the usual size; more than the most counts as the most. */
+  pageSize(value: unknown, { usual, most }: { readonly usual: number; readonly most: number }): number {
+    const size = typeof value === "string" && /^\d{0,16}$/.test(value) ? Number(value) : (value ?? 0);
+    if (typeof size !== "number" || !Number.isInteger(size) || size < 0) {
+      this.add("wrong_type", "pageSize", { value, allowed: "a whole number from 1" });
+      return usual;
+    }
+    return Math.min(size || usual, most);
+  }
+
+  pageToken(raw: RawQuery): PageStart | undefined {
+    const token = this.text(raw, "pageToken");
+    if (token === undefined) return undefined;
+    return readPageToken(token) ?? this.add("bad_page_token", "pageToken", { value: token });
   }
 
   texts(value: unknown, field: string): string[] {

@@ -12,9 +12,11 @@ export interface SummaryQuery {
   readonly range: TimeRange;
   /** True when each day is asked for beside the whole. */
   readonly daily: boolean;
+  /** By the prices that were known then; the newest when left out. */
+  readonly asOf?: Instant | undefined;
 }
 
-const PARAMETERS = ["startTime", "endTime", "granularity"] as const;
+const PARAMETERS = ["startTime", "endTime", "granularity", "asOf"] as const;
 
 /**
  * Checks a question. Of each time only its date in UTC counts; the end date is excluded.
@@ -29,8 +31,9 @@ export function parseSummaryQuery(raw: RawQuery): SummaryQuery {
   if (start !== undefined && end !== undefined) {
     check.range({ start, end }, { daysMax: SUMMARY_DAYS_MAX, zone: "UTC", show: dateText });
   }
+  const asOf = check.optionalTime(raw, "asOf");
   check.finish();
-  return { range: { start: start!, end: end! }, daily: granularity === "DAILY" };
+  return { range: { start: start!, end: end! }, daily: granularity === "DAILY", asOf };
 }
 
 function dateText(day: Instant): string {

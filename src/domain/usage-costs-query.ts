@@ -1,8 +1,9 @@
 /** The question of usageCosts: from untrusted words to a checked {@link UsageCostsQuery} (contract, section 4). */
 
-import { isRecord, QueryChecker, type RawQuery } from "./query-checker.ts";
+import type { PageStart } from "./page-token.ts";
+import { isRecord, QueryChecker } from "./query-checker.ts";
 import { isPlainText, TEXT_CHARACTERS_MAX } from "./text.ts";
-import type { TimeRange } from "./time.ts";
+import type { Instant, TimeRange } from "./time.ts";
 import type { SeriesField } from "./usage.ts";
 import { RANGE_DAYS_MAX } from "./usage-query.ts";
 
@@ -27,13 +28,6 @@ export type CostFilter = (typeof COST_FILTERS)[number];
 export const COST_GROUP_BY_MAX = 2;
 export const COST_PAGE_SIZE_MAX = 1_000;
 
-/** Where a page begins: after the row with these values, in the answer to this question. */
-export interface CostsPageStart {
-  /** The question in full, as the report writes it. */
-  readonly question: string;
-  readonly values: readonly string[];
-}
-
 export interface UsageCostsQuery {
   readonly range: TimeRange;
   /** Undefined where it depends on the caller's role. */
@@ -42,12 +36,14 @@ export interface UsageCostsQuery {
   readonly groupBy: readonly CostDimension[];
   /** All must hold. */
   readonly filter: Readonly<Partial<Record<CostFilter, string>>>;
+  /** By the prices that were known then; the newest when left out. */
+  readonly asOf?: Instant | undefined;
   /** Rows on a page. */
   readonly pageSize: number;
-  readonly pageStart: CostsPageStart | undefined;
+  readonly pageStart: PageStart | undefined;
 }
 
-const FIELDS = ["startTime", "endTime", "scope", "groupBy", "filter", "pageSize", "pageToken"] as const;
+const FIELDS = ["startTime", "endTime", "scope", "groupBy", "filter", "asOf", "pageSize", "pageToken"] as const;
 
 /**
  * Checks a question. All that is wrong is reported at once.
@@ -69,14 +65,16 @@ export function parseUsageCostsQuery(raw: unknown): UsageCostsQuery {
   const scope = check.oneOf(body, "scope", COST_SCOPES);
   const groupBy = checkGroupBy(check, check.texts(body.groupBy, "groupBy"));
   const filter = checkFilter(check, body.filter);
-  const pageSize = checkPageSize(check, body.pageSize);
-  const pageStart = checkPageToken(check, body);
+  const asOf = check.optionalTime(body, "asOf");
+  const pageSize = check.pageSize(body.pageSize, { usual: COST_PAGE_SIZE_MAX, most: COST_PAGE_SIZE_MAX });
+  const pageStart = check.pageToken(body);
   check.finish();
   return {
     range: { start: start!, end: end! },
     scope: scope === "SCOPE_UNSPECIFIED" ? undefined : scope,
     groupBy,
     filter,
+    asOf,
     pageSize,
     pageStart,
   };
@@ -115,37 +113,4 @@ function checkFilter(check: QueryChecker, filter: unknown): UsageCostsQuery["fil
     else check.add("bad_string", `filter.${name}`, { value, min: 1, max: TEXT_CHARACTERS_MAX });
   }
   return kept;
-}
-
-/** A whole number, or its digits as text. 0 stands for the default, the most that a page holds. */
-function checkPageSize(check: QueryChecker, value: unknown): number {
-  const size = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : (value ?? 0);
-  if (typeof size !== "number" || !Number.isInteger(size) || size < 0) {
-    check.add("wrong_type", "pageSize", { value, allowed: "a whole number from 1" });
-    return COST_PAGE_SIZE_MAX;
-  }
-  return Math.min(size || COST_PAGE_SIZE_MAX, COST_PAGE_SIZE_MAX);
-}
-
-function checkPageToken(check: QueryChecker, body: RawQuery): CostsPageStart | undefined {
-  const token = check.text(body, "pageToken");
-  if (token === undefined) return undefined;
-  return readPageToken(token) ?? check.add("bad_page_token", "pageToken", { value: token });
-}
-
-/** The text of a page token. Rows may come and go before and after it: it names a place, not a count. */
-export function writePageToken({ question, values }: CostsPageStart): string {
-  return Buffer.from(JSON.stringify([question, ...values])).toString("base64url");
-}
-
-function readPageToken(token: string): CostsPageStart | undefined {
-  try {
-    const parts: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
-    if (!Array.isArray(parts) || !parts.every((part) => typeof part === "string")) return undefined;
-    const [question = "", ...values] = parts;
-    // Decoding skips what is no base64url, so only the text that comes back the same is a token of ours.
-    return writePageToken({ question, values }) === token ? { question, values } : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@
 
 import { type Dimension, dimensionsOf, isDimension, STREAM_DIMENSIONS } from "./dimension.ts";
 import { isRecord, QueryChecker, type QueryForm, type RawQuery } from "./query-checker.ts";
-import { parseZone, type TimeRange } from "./time.ts";
+import { type Instant, parseZone, type TimeRange } from "./time.ts";
 import { STREAMS, type Stream } from "./usage.ts";
 
 export const GRANULARITIES = ["DAILY", "HOURLY"] as const;
@@ -18,6 +18,8 @@ export interface UsageQuery {
   readonly groupBy: readonly Dimension[];
   /** All must hold; within one, any value may. */
   readonly filters: readonly { readonly dimension: Dimension; readonly values: readonly string[] }[];
+  /** By the prices that were known then; the newest when left out. */
+  readonly asOf?: Instant | undefined;
 }
 
 export const RANGE_DAYS_MAX = 31;
@@ -27,7 +29,15 @@ export const USAGE_TYPE_PARAMETERS = ["USAGE_TYPE_UNSPECIFIED", ...STREAMS] as c
 
 /** The parameters of a question that only names a range and streams. */
 export const USAGE_RANGE_PARAMETERS = ["startTime", "endTime", "usageType"] as const;
-const PARAMETERS = [...USAGE_RANGE_PARAMETERS, "timezone", "groupBy", "filter", "granularity"] as const;
+/** The parameters of a whole question. */
+export const USAGE_PARAMETERS = [
+  ...USAGE_RANGE_PARAMETERS,
+  "timezone",
+  "groupBy",
+  "filter",
+  "granularity",
+  "asOf",
+] as const;
 
 /**
  * Checks a question. All that is wrong is reported at once.
@@ -36,10 +46,18 @@ const PARAMETERS = [...USAGE_RANGE_PARAMETERS, "timezone", "groupBy", "filter", 
 export function parseUsageQuery(
   raw: RawQuery,
   form: QueryForm,
-  parameters: readonly string[] = PARAMETERS,
+  parameters: readonly string[] = USAGE_PARAMETERS,
 ): UsageQuery {
   const check = new QueryChecker(form);
   check.names(raw, parameters);
+  const question = checkUsageQuery(check, raw);
+  check.finish();
+  return question!;
+}
+
+/** Reads a question's own parameters; undefined when one of them is wrong (then it is reported). */
+export function checkUsageQuery(check: QueryChecker, raw: RawQuery): UsageQuery | undefined {
+  const before = check.problems.length;
   const start = check.time(raw, "startTime");
   const end = check.time(raw, "endTime");
   const zoneText = check.text(raw, "timezone") ?? "UTC";
@@ -52,7 +70,8 @@ export function parseUsageQuery(
   if (start !== undefined && end !== undefined) {
     check.range({ start, end }, { daysMax: RANGE_DAYS_MAX, zone: timezone ?? "UTC" });
   }
-  check.finish();
+  const asOf = check.optionalTime(raw, "asOf");
+  if (check.problems.length > before) return undefined;
   return {
     range: { start: start!, end: end! },
     streams: stream ? [stream] : STREAMS,
@@ -60,11 +79,12 @@ export function parseUsageQuery(
     granularity,
     groupBy,
     filters,
+    asOf,
   };
 }
 
 /** The name as a dimension that the question may use, or undefined when it is wrong (then it is reported). */
-function checkDimension(
+export function checkDimension(
   check: QueryChecker,
   name: string,
   field: string,

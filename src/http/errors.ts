@@ -1,5 +1,6 @@
 /** Every refusal as the wire says it: `{code, message, details}` with the matching status (contract, section 1). */
 
+import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { Fault, PROBLEMS_MAX, type Problem, problem, RPC, sentence } from "../domain/fault.ts";
@@ -44,6 +45,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
 function faultOf(error: FastifyError, request: FastifyRequest): Fault {
   if (error instanceof Fault) return asSpelled(error, request);
   if (error.validation) return asSpelled(schemaFault(error, request), request);
+  if (request.raw.destroyed && !request.raw.complete) {
+    return new Fault(problem("bad_request", "body", { reason: "the client hung up before its end" }));
+  }
   switch (error.code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new Fault(problem("body_too_large", "body", { max: request.routeOptions.bodyLimit ?? BODY_BYTES_MAX }));
@@ -98,16 +102,21 @@ interface ValidateQuery {
 /** The answer to what is no request that HTTP could read: the connection ends with it. */
 export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return;
-  const tooLong = error.code === "HPE_HEADER_OVERFLOW";
-  const fault = new Fault(
-    tooLong
-      ? problem("headers_too_large", "headers", { max: HEADER_BYTES_MAX })
-      : problem("bad_request", "request", { reason: "it is not HTTP" }),
-  );
+  const fault = new Fault(unreadable(error.code));
   const body = JSON.stringify(errorBody(fault));
-  const status = tooLong ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close\r\n`;
+  const head = `HTTP/1.1 ${fault.http} ${STATUS_CODES[fault.http]}\r\ncontent-type: application/json; charset=utf-8\r\nconnection: close\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+function unreadable(code: string | undefined): Problem {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return problem("headers_too_large", "headers", { max: HEADER_BYTES_MAX });
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return problem("request_timeout", "request");
+    default:
+      return problem("bad_request", "request", { reason: "it is not HTTP" });
+  }
 }
 
 /** One mistake that the schema found, in our words: the field, what was sent, what is allowed. */

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { Fault, problem } from "../domain/fault.ts";
+import { refuseBloated } from "../domain/json-text.ts";
 
 const REASON_CHARACTERS_MAX = 120;
 
@@ -10,8 +11,10 @@ export function takeJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "string" }, (_, text, done) => {
     try {
+      refuseBloated(text as string);
       done(null, text === "" ? {} : JSON.parse(text as string));
     } catch (error) {
+      if (error instanceof Fault) return done(error);
       const reason = (error as Error).message.slice(0, REASON_CHARACTERS_MAX);
       done(new Fault(problem("bad_json", "body", { reason })));
     }

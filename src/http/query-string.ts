@@ -20,7 +20,7 @@ export function parseQuery(text: string): Query {
   const values = new Map<string, string | string[]>();
   const spelled = new Map<string, string>();
   for (const [sent, value] of new URLSearchParams(text)) {
-    const name = SNAKE_CASE.test(sent) ? sent.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : sent;
+    const name = camelCased(sent);
     if (name !== sent) spelled.set(name, sent);
     const known = values.get(name);
     if (known === undefined) values.set(name, value);
@@ -30,6 +30,32 @@ export function parseQuery(text: string): Query {
   const query = Object.fromEntries(values);
   sentNames.set(query, spelled);
   return query;
+}
+
+const OBJECT_FIELD = /^(row|group)\[([^[\]]+)\]$/;
+
+/**
+ * Gathers `row[<field>]=v` and `group[<dim>]=v` into objects as the POST body has them, a row's fields in camelCase or
+ * snake_case; other names stay.
+ */
+export function gatherObjects(query: Record<string, unknown>): Record<string, unknown> {
+  const plain = new Map<string, unknown>();
+  const objects = new Map<string, Map<string, unknown>>();
+  for (const [name, value] of Object.entries(query)) {
+    const [, object, sent = ""] = OBJECT_FIELD.exec(name) ?? [];
+    if (object === undefined) plain.set(name, value);
+    else {
+      const fields = objects.get(object) ?? new Map<string, unknown>();
+      objects.set(object, fields.set(object === "row" ? camelCased(sent) : sent, value));
+    }
+  }
+  // A bare name beside them stays, to be refused.
+  for (const [name, fields] of objects) if (!plain.has(name)) plain.set(name, Object.fromEntries(fields));
+  return Object.fromEntries(plain);
+}
+
+function camelCased(name: string): string {
+  return SNAKE_CASE.test(name) ? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : name;
 }
 
 const FILTER = /^filter\[([^[\]]+)\]\[values\](?:\[\])?$/;

@@ -37,6 +37,12 @@ export const unpricedSchema = {
   },
 } as const;
 
+export const asOfSchema = {
+  type: "string",
+  format: "date-time",
+  description: "By the price books that were known then, an instant that is over; by the newest when left out",
+} as const;
+
 export const accountParams = {
   type: "object",
   properties: { account_id: { type: "string", description: "The bare id of the account" } },

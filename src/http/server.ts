@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { Fault, problem } from "../domain/fault.ts";
+import { BODY_BYTES_MAX } from "../domain/usage.ts";
 import type { Service } from "../service.ts";
 import { answerUnreadable, HEADER_BYTES_MAX, sendError } from "./errors.ts";
 import { takeJson } from "./json-body.ts";
@@ -16,9 +17,12 @@ import { deploymentRoutes } from "./routes/deployments.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { metricsExportRoutes } from "./routes/metrics-export.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { priceBookRoutes } from "./routes/price-books.ts";
+import { priceExplanationRoutes } from "./routes/price-explanation.ts";
 import { quotaRoutes } from "./routes/quotas.ts";
 import { usageCostsRoutes } from "./routes/usage-costs.ts";
 import { keptEventRoutes, usageEventRoutes } from "./routes/usage-events.ts";
+import { usageExplainRoutes } from "./routes/usage-explain.ts";
 import { usageReportRoutes } from "./routes/usage-reports.ts";
 import { userRoutes } from "./routes/users.ts";
 import "./types.ts";
@@ -27,10 +31,13 @@ export interface ServerOptions {
   readonly service: Service;
   /** Where the JSON log lines go; none when left out. */
   readonly log?: { write(line: string): void };
+  /** Milliseconds a client may take to send its headers and body; 60,000 when left out. Headers have a third of it. */
+  readonly arrivalMsMax?: number;
+  /** Adds what else answers at this address, such as the gateway, to a scope of its own. */
+  readonly addRoutes?: (scope: FastifyInstance, metrics: Metrics) => void;
 }
 
-/** Milliseconds a client may take to send its headers and body. */
-const REQUEST_TIMEOUT_MS = 60_000;
+const ARRIVAL_MS_MAX = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Milliseconds that calls under way have to end after the server was told to close. */
 const CLOSE_MS_MAX = 10_000;
@@ -41,16 +48,24 @@ const JSON_BODY_BYTES_MAX = 64 * 1024;
 
 /** Builds the server; the caller listens and closes. */
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { service } = options;
+  const { service, arrivalMsMax = ARRIVAL_MS_MAX } = options;
   const app = Fastify({
     logger: options.log ? { level: "info", stream: options.log, serializers: { req: loggedRequest } } : false,
     genReqId: requestId,
     requestIdHeader: false,
     bodyLimit: JSON_BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: arrivalMsMax,
+    // A client that neither sends nor reads for so long is gone.
+    connectionTimeout: 2 * arrivalMsMax,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: "idle",
-    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    // Node's own refusal of a request without Host has no body; ours has.
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      requireHostHeader: false,
+      headersTimeout: Math.floor(arrivalMsMax / 3),
+      connectionsCheckingInterval: Math.floor(arrivalMsMax / 12),
+    },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     clientErrorHandler: answerUnreadable,
     routerOptions: { querystringParser: parseQuery, maxParamLength: PATH_PART_CHARACTERS_MAX },
@@ -72,6 +87,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setNotFoundHandler((request, reply) =>
     sendError(new Fault(problem("route_not_found", "path", { value: request.url.split("?")[0] })), request, reply),
   );
+  leaveUnread(app);
+  endOverlong(app);
   endSoon(app);
   guard(app, service);
   count(app, metrics);
@@ -88,13 +105,40 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     billingRoutes(scope, service);
     keptEventRoutes(scope, service, metrics);
     usageReportRoutes(scope, service);
+    usageExplainRoutes(scope, service);
     metricsExportRoutes(scope, service);
     billingSummaryRoutes(scope, service);
     usageCostsRoutes(scope, service);
+    priceExplanationRoutes(scope, service);
   });
+  await app.register(async (scope) => priceBookRoutes(scope, service));
   await app.register(async (scope) => usageEventRoutes(scope, service, metrics));
+  await app.register(async (scope) => options.addRoutes?.(scope, metrics));
   await app.ready();
   return app;
+}
+
+/** A path that is not there is told so whatever the body: each scope of routes says which bodies it reads. */
+function leaveUnread(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _body, done) => done(null));
+}
+
+/**
+ * An answer may leave before the body has come, as every refusal of a key does. What is left of the body is read and
+ * thrown away, so that the client gets to the answer, but no more than a body may have.
+ */
+function endOverlong(app: FastifyInstance): void {
+  app.addHook("onSend", async ({ raw }, reply) => {
+    if (raw.complete || raw.destroyed) return;
+    // The framework ends the connection of a body that is too large: then the client's next write kills the answer.
+    reply.removeHeader("connection");
+    let left = BODY_BYTES_MAX;
+    raw.on("data", (part: Buffer) => {
+      left -= part.length;
+      if (left < 0) raw.destroy();
+    });
+  });
 }
 
 /** What a log line tells of a request. The query is left out: a key may have been put there by mistake. */
@@ -129,6 +173,9 @@ function guard(app: FastifyInstance, service: Service): void {
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
+    if (request.headers.host === undefined && request.raw.httpVersion === "1.1") {
+      throw new Fault(problem("bad_request", "Host", { reason: "it is missing, and HTTP/1.1 asks for it" }));
+    }
     const access = request.routeOptions.config.access;
     if (request.is404 || access === "public") return;
     const caller = await service.accounts.authenticate(bearer(request));

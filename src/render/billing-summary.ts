@@ -8,7 +8,10 @@ import { secondsText } from "./unpriced.ts";
 
 /** The summary as the JSON text of the response. Quantities are exact: they may have more digits than a double holds. */
 export function summaryJson(summary: BillingSummary): string {
-  const totals = STREAMS.map((series) => ({ series, totalCost: moneyOfAtto(summary.seriesAtto[series]) }));
+  const totals = STREAMS.map((series) => {
+    const { atto, listAtto } = summary.bySeries[series];
+    return { series, totalCost: moneyOfAtto(atto), ...(listAtto !== atto && { listCost: moneyOfAtto(listAtto) }) };
+  });
   const days = summary.days?.map(({ bucket, ...lines }) => {
     const [startTime, endTime] = [formatInstant(bucket.start), formatInstant(bucket.end)];
     return `{"startTime":"${startTime}","endTime":"${endTime}",${linesJson(lines)}}`;
@@ -17,9 +20,16 @@ export function summaryJson(summary: BillingSummary): string {
   return `{${linesJson(summary)},"seriesTotals":${JSON.stringify(totals)}${buckets}}`;
 }
 
-function linesJson({ priced, unpriced, atto }: SummaryLines): string {
-  const total = JSON.stringify(moneyOfAtto(atto));
-  return `"lineItems":${list(priced, pricedJson)},"unpricedLineItems":${list(unpriced, unpricedJson)},"totalCost":${total}`;
+function linesJson({ priced, unpriced, atto, listAtto }: SummaryLines): string {
+  const [subtotal, total] = [moneyJson(listAtto), moneyJson(atto)];
+  return (
+    `"lineItems":${list(priced, pricedJson)},"unpricedLineItems":${list(unpriced, unpricedJson)},` +
+    `"totalCost":${total},"subtotal":${subtotal},"total":${total}`
+  );
+}
+
+function moneyJson(atto: bigint): string {
+  return JSON.stringify(moneyOfAtto(atto));
 }
 
 function list<T>(items: readonly T[], itemJson: (item: T) => string): string {
@@ -28,9 +38,13 @@ function list<T>(items: readonly T[], itemJson: (item: T) => string): string {
 
 function pricedJson(line: PricedLine): string {
   // Time is counted and priced by the second on the wire, by the millisecond within.
-  const unitAtto = isTime(line) ? line.unitAtto * 1000n : line.unitAtto;
-  const money = [unitAtto, line.atto].map((atto) => JSON.stringify(moneyOfAtto(atto)));
-  return `${unpricedJson(line)},"unitAmount":${money[0]},"totalCost":${money[1]}`;
+  const scale = isTime(line) ? 1000n : 1n;
+  const { unitAtto, atto, listUnitAtto, listAtto } = line;
+  const listed =
+    listUnitAtto === unitAtto
+      ? ""
+      : `,"listUnitAmount":${moneyJson(listUnitAtto * scale)},"listCost":${moneyJson(listAtto)}`;
+  return `${unpricedJson(line)},"unitAmount":${moneyJson(unitAtto * scale)},"totalCost":${moneyJson(atto)}${listed}`;
 }
 
 function unpricedJson(line: UnpricedLine): string {

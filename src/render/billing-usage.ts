@@ -5,7 +5,7 @@
 
 import { divideHalfEven, moneyOfAtto, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
-import { METERS, type Meter } from "../domain/usage.ts";
+import { METERS, type Meter, type Stream } from "../domain/usage.ts";
 import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
 import { secondsText, unpricedQuantities } from "./unpriced.ts";
 
@@ -20,17 +20,24 @@ const METER_AT = Object.fromEntries(METERS.map((meter, at) => [meter, at])) as R
 type Fields = (row: UsageRow) => string;
 
 /** The report as the JSON text of the response. Numbers are exact: they may have more digits than a double holds. */
-export function usageJson(report: UsageReport): string {
-  const { timezone } = report.question;
-  const { SERVERLESS, DEDICATED_DEPLOYMENT, TRAINING } = report.rows;
+export function usageJson({ rows, question, contracted }: UsageReport): string {
+  const { timezone } = question;
+  const listOf = (stream: Stream): string => `[${rowTexts(rows[stream], stream, { timezone, contracted }).join(",")}]`;
   return (
-    `{"serverlessCosts":${rowsJson(SERVERLESS, timezone, serverlessFields)},` +
-    `"dedicatedCosts":${rowsJson(DEDICATED_DEPLOYMENT, timezone, dedicatedFields)},` +
-    `"trainingCosts":${rowsJson(TRAINING, timezone, trainingFields)}}`
+    `{"serverlessCosts":${listOf("SERVERLESS")},"dedicatedCosts":${listOf("DEDICATED_DEPLOYMENT")},` +
+    `"trainingCosts":${listOf("TRAINING")}}`
   );
 }
 
-function rowsJson(rows: readonly UsageRow[], timezone: string, fieldsOf: (group: RowGroup) => Fields): string {
+interface RowForm {
+  readonly timezone: string;
+  /** Whether list costs are told too. */
+  readonly contracted: boolean;
+}
+
+/** The JSON text of each row. */
+export function rowTexts(rows: readonly UsageRow[], stream: Stream, { timezone, contracted }: RowForm): string[] {
+  const fieldsOf = STREAM_FIELDS[stream];
   const groups = new Map<RowGroup, { readonly fields: Fields; readonly json: string }>();
   const texts: string[] = [];
   let bucket: UsageRow["bucket"] | undefined;
@@ -46,14 +53,19 @@ function rowsJson(rows: readonly UsageRow[], timezone: string, fieldsOf: (group:
       group = { fields: fieldsOf(row.group), json: JSON.stringify(Object.fromEntries(row.group.values)) };
       groups.set(row.group, group);
     }
-    const { units, nanos } = moneyOfAtto(row.atto);
+    const listed = contracted ? `"listCost":${moneyText(row.listAtto)},` : "";
     texts.push(
       `{${times},${group.fields(row)},"usageType":"${row.group.usageType}","costNanoUsd":${nanosOfAtto(row.atto)},` +
-        `"cost":{"currencyCode":"USD","units":"${units}","nanos":${nanos}},` +
+        `"cost":${moneyText(row.atto)},${listed}` +
         `"unpricedQuantities":${unpricedJson(row)},"group":${group.json}}`,
     );
   }
-  return `[${texts.join(",")}]`;
+  return texts;
+}
+
+function moneyText(atto: bigint): string {
+  const { units, nanos } = moneyOfAtto(atto);
+  return `{"currencyCode":"USD","units":"${units}","nanos":${nanos}}`;
 }
 
 function unpricedJson(row: UsageRow): string {
@@ -115,3 +127,9 @@ function trainingFields(group: RowGroup): Fields {
     );
   };
 }
+
+const STREAM_FIELDS: Readonly<Record<Stream, (group: RowGroup) => Fields>> = {
+  SERVERLESS: serverlessFields,
+  DEDICATED_DEPLOYMENT: dedicatedFields,
+  TRAINING: trainingFields,
+};

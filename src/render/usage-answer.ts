@@ -16,6 +16,8 @@ export interface WireRow {
   readonly group?: Readonly<Record<string, string>>;
   readonly costNanoUsd?: WireNumber;
   readonly cost?: WireMoney;
+  /** By list prices; only where the account has a contract. */
+  readonly listCost?: WireMoney;
   readonly unpricedQuantities?: readonly { readonly quantity: string; readonly amount: string }[];
   readonly [field: string]: unknown;
 }

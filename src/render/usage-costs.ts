@@ -20,7 +20,8 @@ export function usageCostsJson(costs: UsageCosts): object {
   const { dimensions, rows, total, evaluationTime, attribution, nextPageToken } = costs;
   return {
     rows: rows.map((row) => rowJson(row, dimensions)),
-    subtotal: moneyOfAtto(total.atto),
+    subtotal: moneyOfAtto(total.listAtto),
+    total: moneyOfAtto(total.atto),
     unpricedQuantities: unpricedQuantities(total.unpriced),
     ...(nextPageToken !== undefined && { nextPageToken }),
     evaluationTime: formatInstant(evaluationTime),
@@ -28,7 +29,7 @@ export function usageCostsJson(costs: UsageCosts): object {
   };
 }
 
-function rowJson({ values, atto, unpriced }: CostRow, dimensions: readonly CostDimension[]): object {
+function rowJson({ values, atto, listAtto, unpriced }: CostRow, dimensions: readonly CostDimension[]): object {
   const missing = dimensions.filter((_, at) => values[at] === "");
   const unattributed = missing.filter((dimension) => dimension !== "MODEL");
   return {
@@ -37,7 +38,8 @@ function rowJson({ values, atto, unpriced }: CostRow, dimensions: readonly CostD
       ...(missing.includes("MODEL") && { unknownModel: true }),
       ...(unattributed.length > 0 && { unattributedDimensions: unattributed }),
     },
-    subtotal: moneyOfAtto(atto),
+    subtotal: moneyOfAtto(listAtto),
+    total: moneyOfAtto(atto),
     unpricedQuantities: unpricedQuantities(unpriced),
   };
 }

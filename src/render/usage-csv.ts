@@ -7,6 +7,7 @@ import {
   digitsOf,
   dollarsOfNanos,
   groupColumns,
+  nanosOfMoney,
   type UsageAnswer,
 } from "./usage-answer.ts";
 
@@ -28,13 +29,18 @@ const QUANTITIES = [
   ["tokens", "tokens"],
 ] as const;
 
-/** Columns: stream, start_time, end_time, usage_type, the grouping's dimensions, quantities, cost_usd, unpriced. */
+/**
+ * Columns: stream, start_time, end_time, usage_type, the grouping's dimensions, quantities, cost_usd, list_cost_usd of an
+ * account with a contract, unpriced.
+ */
 export function usageCsv(answer: UsageAnswer): string {
   const dimensions = groupColumns(ANSWER_STREAMS.flatMap((stream) => answer[stream]));
   // A dimension that is a column already would be there twice.
   const grouping = dimensions.filter((name) => name !== "usage_type");
   const head = ["stream", "start_time", "end_time", "usage_type", ...grouping];
-  const records: (readonly string[])[] = [[...head, ...QUANTITIES.map(([name]) => name), "cost_usd", "unpriced"]];
+  const listed = ANSWER_STREAMS.some((stream) => answer[stream].some(({ listCost }) => listCost !== undefined));
+  const costs = listed ? ["cost_usd", "list_cost_usd"] : ["cost_usd"];
+  const records: (readonly string[])[] = [[...head, ...QUANTITIES.map(([name]) => name), ...costs, "unpriced"]];
   for (const stream of ANSWER_STREAMS) {
     for (const row of answer[stream]) {
       const cost = costNanosOf(row);
@@ -47,6 +53,7 @@ export function usageCsv(answer: UsageAnswer): string {
         ...grouping.map((name) => row.group?.[name] ?? ""),
         ...QUANTITIES.map(([, field]) => digitsOf(row[field]) ?? ""),
         cost === undefined ? "" : dollarsOfNanos(cost),
+        ...(listed ? [row.listCost ? dollarsOfNanos(nanosOfMoney(row.listCost)) : ""] : []),
         unpriced.join(" "),
       ]);
     }
@@ -58,13 +65,19 @@ interface CostOfDays {
   readonly start: string;
   readonly end: string;
   readonly nanos: bigint;
+  readonly listNanos: bigint;
 }
 
-/** The account's costs: one line for each range of days, the end exclusive. */
+/** The account's costs: one line for each range of days, the end exclusive; list_cost_usd where it differs. */
 export function costsCsv(items: readonly CostOfDays[]): string {
+  const listed = items.some(({ nanos, listNanos }) => nanos !== listNanos);
   return csvText([
-    ["start_time", "end_time", "cost_usd"],
-    ...items.map(({ start, end, nanos }) => [start, end, dollarsOfNanos(nanos)]),
+    ["start_time", "end_time", "cost_usd", ...(listed ? ["list_cost_usd"] : [])],
+    ...items.map(({ start, end, nanos, listNanos }) => [
+      start,
+      end,
+      ...(listed ? [nanos, listNanos] : [nanos]).map(dollarsOfNanos),
+    ]),
   ]);
 }
 

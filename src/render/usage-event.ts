@@ -5,8 +5,8 @@ import { FIELD_AT, type KeptEvent, METER_WIRE_FIELD, METERS, SERIES_FIELDS } fro
 
 const TAGS = ["team", "project", "environment"] as const;
 
-/** The event as JSON text: what was sent, empty fields left out, and `voidTime` where it was voided. */
-export function eventJson(event: KeptEvent): string {
+/** What was sent, empty fields left out, and `voidTime` where it was voided. */
+export function eventWire(event: KeptEvent): Readonly<Record<string, unknown>> {
   const wire: Record<string, unknown> = { id: event.id, time: formatInstant(event.time) };
   for (const [at, field] of SERIES_FIELDS.entries()) {
     const value = event.sent[at]!;
@@ -22,5 +22,10 @@ export function eventJson(event: KeptEvent): string {
     wire.annotations = Object.fromEntries(annotations.map((tag) => [tag, event.sent[FIELD_AT[tag]]!]));
   }
   if (event.voidedAt !== undefined) wire.voidTime = formatInstant(event.voidedAt);
-  return JSON.stringify(wire);
+  return wire;
+}
+
+/** The event as JSON text. */
+export function eventJson(event: KeptEvent): string {
+  return JSON.stringify(eventWire(event));
 }

@@ -38,22 +38,31 @@ export function dollarText(nanos: bigint): string {
 
 export interface SeriesCost {
   readonly name: string;
+  /** What is owed. */
   readonly nanos: bigint;
+  /** By list prices. */
+  readonly listNanos: bigint;
 }
 
 interface CostsToShow {
   readonly series: readonly SeriesCost[];
   readonly totalNanos: bigint;
+  readonly listNanos: bigint;
   /** Something has no price and is in no cost. */
   readonly unpriced: boolean;
 }
 
-/** What the account's usage cost, series by series, with the total of all. */
-export function accountCostsText({ series, totalNanos, unpriced }: CostsToShow, style: TextStyle): string {
+/** What the account's usage cost, series by series, with the total of all; where something is taken off, also what. */
+export function accountCostsText(costs: CostsToShow, style: TextStyle): string {
+  const { series, totalNanos, listNanos, unpriced } = costs;
+  const discounted = [...series, { nanos: totalNanos, listNanos }].some((one) => one.nanos !== one.listNanos);
+  const amounts = (nanos: bigint, list: bigint): string[] =>
+    (discounted ? [list, nanos - list, nanos] : [nanos]).map(dollarText);
+  const titles = discounted ? ["LIST", "DISCOUNT", "COST"] : ["COST"];
   const table = textTable(
-    [{ title: "SERIES" }, { title: "COST", align: "right" }],
-    series.map(({ name, nanos }) => [name, dollarText(nanos)]),
-    { ...style, total: ["USAGE TOTAL", dollarText(totalNanos)] },
+    [{ title: "SERIES" }, ...titles.map((title) => ({ title, align: "right" as const }))],
+    series.map(({ name, nanos, listNanos: list }) => [name, ...amounts(nanos, list)]),
+    { ...style, total: ["USAGE TOTAL", ...amounts(totalNanos, listNanos)] },
   );
   return unpriced ? `${table}\nSome usage has no price; these costs leave it out.\n` : table;
 }

@@ -4,8 +4,8 @@ import type { SummaryQuery } from "../domain/summary-query.ts";
 import { dayEdges, type Instant } from "../domain/time.ts";
 import { STREAMS, type Stream, USAGE_TYPE_NAMES } from "../domain/usage.ts";
 import type { SumRow } from "../ledger/ledger.ts";
-import { type Component, RATE_FIELDS, type RateAttributes, type UnitPrices } from "../rating/price.ts";
-import { priceEdges, rate } from "../rating/rate.ts";
+import { type Component, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
+import { priceEdges, quantitiesOf, type UnitRates } from "../rating/rate.ts";
 import { forEachPriced, type ReportSources, readSums, valueReader } from "./priced-sums.ts";
 import { type Bucket, segmentsOf } from "./segments.ts";
 import { type LineWords, lineWords } from "./summary-lines.ts";
@@ -17,25 +17,39 @@ export interface UnpricedLine extends LineWords {
   readonly quantity: bigint;
 }
 
-/** A quantity at one price. */
+/** A quantity at one price, and at one price of the list. */
 export interface PricedLine extends UnpricedLine {
-  /** Attodollars for one token, image or millisecond. */
+  /** What is paid: attodollars for one token, image or millisecond. */
   readonly unitAtto: bigint;
   /** quantity x unitAtto. */
   readonly atto: bigint;
+  /** What the list asks for one. */
+  readonly listUnitAtto: bigint;
+  /** quantity x listUnitAtto. */
+  readonly listAtto: bigint;
 }
 
-/** The lines of a range, by series, category, grouping values, then price (by code unit; the lower price first). */
+/**
+ * The lines of a range, by series, category, grouping values (by code unit), then the price paid, then the list's (the
+ * lower first).
+ */
 export interface SummaryLines {
   readonly priced: readonly PricedLine[];
   /** What no price covers; never priced at zero in silence. */
   readonly unpriced: readonly UnpricedLine[];
-  /** Of all priced lines, exactly. */
+  /** What is owed for all priced lines, exactly. */
   readonly atto: bigint;
+  /** The same by the list. */
+  readonly listAtto: bigint;
 }
 
+/** What priced lines come to. */
+type LinesCost = Pick<SummaryLines, "atto" | "listAtto">;
+
 export interface BillingSummary extends SummaryLines {
-  readonly seriesAtto: Readonly<Record<Stream, bigint>>;
+  readonly bySeries: Readonly<Record<Stream, LinesCost>>;
+  /** The state of the ledger that all lines are from. */
+  readonly position: number;
   /** Every day of the range, where days are asked for. */
   readonly days: readonly (SummaryLines & { readonly bucket: Bucket })[] | undefined;
 }
@@ -47,23 +61,25 @@ export async function billingSummary(
   { range, daily }: SummaryQuery,
   now: Instant,
 ): Promise<BillingSummary> {
-  const { book } = sources;
+  const { tariff } = sources;
   const cuts = daily ? dayEdges(range, "UTC") : [range.start, range.end];
-  const { buckets, bucketOf, edges } = segmentsOf(range, cuts, priceEdges(book, range));
+  const { buckets, bucketOf, edges } = segmentsOf(range, cuts, priceEdges(tariff, range));
   const question = { usageTypes: USAGE_TYPE_NAMES, edges, fields: RATE_FIELDS, filters: [] };
-  const [sums = []] = await readSums(sources, account, [question], now);
+  const read = await readSums(sources, account, [question], now);
+  const [sums = []] = read.rows;
   const all: OpenLines = new Map();
   const byBucket: OpenLines[] = buckets.map(() => new Map());
-  const pricing = { fields: RATE_FIELDS, edges, book };
-  forEachPriced(sums, pricing, wordsReader, (wordsOf, sum, prices) => {
-    addLines(all, wordsOf, sum, prices);
-    if (daily) addLines(byBucket[bucketOf[sum.segment]!]!, wordsOf, sum, prices);
+  const pricing = { fields: RATE_FIELDS, edges, tariff };
+  forEachPriced(sums, pricing, wordsReader, (wordsOf, sum, rates) => {
+    addLines(all, wordsOf, sum, rates);
+    if (daily) addLines(byBucket[bucketOf[sum.segment]!]!, wordsOf, sum, rates);
   });
   const whole = closeLines(all);
-  const seriesAtto = Object.fromEntries(STREAMS.map((stream) => [stream, attoOf(whole.priced, stream)]));
+  const ofStream = (stream: Stream): LinesCost => costOf(whole.priced.filter(({ series }) => series === stream));
   return {
     ...whole,
-    seriesAtto: seriesAtto as Record<Stream, bigint>,
+    bySeries: Object.fromEntries(STREAMS.map((stream) => [stream, ofStream(stream)])) as Record<Stream, LinesCost>,
+    position: read.position,
     days: daily ? buckets.map((bucket, at) => ({ bucket, ...closeLines(byBucket[at]!) })) : undefined,
   };
 }
@@ -89,38 +105,46 @@ function wordsReader(values: readonly string[]): WordsOf {
 interface OpenLine {
   readonly words: LineWords;
   readonly component: Component;
+  /** Undefined where there is no price, here and below. */
   readonly unitAtto: bigint | undefined;
+  readonly listUnitAtto: bigint | undefined;
   quantity: bigint;
 }
 
-/** Lines by their words and price. */
+/** Lines by their words and prices. */
 type OpenLines = Map<string, OpenLine>;
 
-function addLines(lines: OpenLines, wordsOf: WordsOf, sum: SumRow, prices: UnitPrices): void {
-  // Against no prices at all every quantity is told, component by component.
-  for (const { component, quantity } of rate(sum.quantities, {}).unpriced) {
+function addLines(lines: OpenLines, wordsOf: WordsOf, sum: SumRow, { list, net }: UnitRates): void {
+  for (const { component, quantity } of quantitiesOf(sum.quantities)) {
     const { words, key } = wordsOf(component);
-    const unitAtto = prices[component];
-    const lineKey = `${key}\u0000${unitAtto ?? ""}`;
+    const unitAtto = net[component];
+    const listUnitAtto = list[component];
+    const lineKey = `${key}\u0000${unitAtto ?? ""}\u0000${listUnitAtto ?? ""}`;
     const line = lines.get(lineKey);
     if (line) line.quantity += quantity;
-    else lines.set(lineKey, { words, component, unitAtto, quantity });
+    else lines.set(lineKey, { words, component, unitAtto, listUnitAtto, quantity });
   }
 }
 
 function closeLines(lines: OpenLines): SummaryLines {
   const priced: PricedLine[] = [];
   const unpriced: UnpricedLine[] = [];
-  for (const { words, component, unitAtto, quantity } of [...lines.values()].sort(compareLines)) {
+  const ordered = [...lines.values()].sort(compareLines);
+  for (const { words, component, unitAtto, listUnitAtto = unitAtto, quantity } of ordered) {
     const line = { ...words, component, quantity };
-    if (unitAtto === undefined) unpriced.push(line);
-    else priced.push({ ...line, unitAtto, atto: quantity * unitAtto });
+    if (unitAtto === undefined || listUnitAtto === undefined) unpriced.push(line);
+    else priced.push({ ...line, unitAtto, atto: quantity * unitAtto, listUnitAtto, listAtto: quantity * listUnitAtto });
   }
-  return { priced, unpriced, atto: attoOf(priced) };
+  return { priced, unpriced, ...costOf(priced) };
 }
 
-function attoOf(lines: readonly PricedLine[], series?: Stream): bigint {
-  return lines.reduce((sum, line) => (series && line.series !== series ? sum : sum + line.atto), 0n);
+function costOf(lines: readonly PricedLine[]): LinesCost {
+  const cost = { atto: 0n, listAtto: 0n };
+  for (const { atto, listAtto } of lines) {
+    cost.atto += atto;
+    cost.listAtto += listAtto;
+  }
+  return cost;
 }
 
 function compareLines(a: OpenLine, b: OpenLine): number {
@@ -129,6 +153,9 @@ function compareLines(a: OpenLine, b: OpenLine): number {
   for (const field of ["category", "groupingValue", "secondaryGroupingValue"] as const) {
     if (a.words[field] !== b.words[field]) return a.words[field] < b.words[field] ? -1 : 1;
   }
-  const [left = 0n, right = 0n] = [a.unitAtto, b.unitAtto];
-  return left < right ? -1 : left > right ? 1 : 0;
+  return comparePrices(a.unitAtto, b.unitAtto) || comparePrices(a.listUnitAtto, b.listUnitAtto);
+}
+
+function comparePrices(a = 0n, b = 0n): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -6,9 +6,18 @@ import type { Instant } from "../domain/time.ts";
 import type { SeriesField, Stream, UsageType } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { SumRow } from "../ledger/ledger.ts";
-import type { Component, PriceBook } from "../rating/price.ts";
-import { priceEdges, rate } from "../rating/rate.ts";
-import { addUnpriced, forEachPriced, type ReportSources, readSums, valueReader } from "./priced-sums.ts";
+import type { Component } from "../rating/price.ts";
+import { priceEdges, type Tariff } from "../rating/rate.ts";
+import {
+  addUnpriced,
+  type Cost,
+  forEachPriced,
+  type OpenCost,
+  type ReportSources,
+  rateBoth,
+  readSums,
+  valueReader,
+} from "./priced-sums.ts";
 import type { Bucket } from "./segments.ts";
 import { planUsage, type StreamPlan, type UsagePlan } from "./usage-plan.ts";
 
@@ -20,16 +29,12 @@ export interface RowGroup {
 }
 
 /** One row: the usage of one bucket, usage type and group. Quantities and money are exact. */
-export interface UsageRow {
+export interface UsageRow extends Cost {
   readonly bucket: Bucket;
   readonly group: RowGroup;
   readonly events: bigint;
   /** In the order of METERS. */
   readonly quantities: readonly bigint[];
-  /** The cost of what has a price, in attodollars. */
-  readonly atto: bigint;
-  /** What no price covers, by component; never priced at zero in silence. */
-  readonly unpriced: ReadonlyMap<Component, bigint>;
   /** The value that all usage of the row shares in a field, "" where it shares none. */
   readonly shared: (field: SeriesField) => string;
 }
@@ -38,6 +43,10 @@ export interface UsageReport {
   readonly question: UsageQuery;
   readonly account: string;
   readonly rows: Readonly<Record<Stream, readonly UsageRow[]>>;
+  /** Whether a contract bears on the account, so that its list costs are told too. */
+  readonly contracted: boolean;
+  /** The state of the ledger that all rows are from. */
+  readonly position: number;
 }
 
 /**
@@ -50,23 +59,44 @@ export async function billingUsage(
   question: UsageQuery,
   now: Instant,
 ): Promise<UsageReport> {
-  const plan = planUsage(question, account, priceEdges(sources.book, question.range));
+  const { plan, sums, position, facts } = await readUsage(sources, account, question, now);
+  const rows: Record<Stream, UsageRow[]> = { SERVERLESS: [], DEDICATED_DEPLOYMENT: [], TRAINING: [] };
+  for (const [at, stream] of plan.streams.entries()) rows[stream.stream] = foldRows(sums[at]!, plan, stream, facts);
+  return { question, account, rows, contracted: sources.tariff.contract !== undefined, position };
+}
+
+/** What the rows of a question are made of, from one state of the ledger. */
+export interface UsageReading {
+  readonly plan: UsagePlan;
+  /** For each of the plan's streams. */
+  readonly sums: readonly (readonly SumRow[])[];
+  readonly position: number;
+  readonly facts: FoldFacts;
+}
+
+/** Reads what a question is about. Deployments that run are counted up to `now`. */
+export async function readUsage(
+  sources: ReportSources,
+  account: string,
+  question: UsageQuery,
+  now: Instant,
+): Promise<UsageReading> {
+  const { tariff } = sources;
+  const plan = planUsage(question, account, priceEdges(tariff, question.range));
   const questions = plan.streams.map((stream) => stream.question);
-  const [sums, keyNames] = await Promise.all([
+  const [{ rows: sums, position }, keyNames] = await Promise.all([
     readSums(sources, account, questions, now),
     sources.accounts.keyNames(account),
   ]);
-  const rows: Record<Stream, UsageRow[]> = { SERVERLESS: [], DEDICATED_DEPLOYMENT: [], TRAINING: [] };
-  for (const [at, streamPlan] of plan.streams.entries()) {
-    rows[streamPlan.stream] = foldRows(sums[at]!, plan, streamPlan, { account, keyNames, book: sources.book });
-  }
-  return { question, account, rows };
+  return { plan, sums, position, facts: { account, keyNames, tariff } };
 }
 
-interface FoldFacts {
+/** What rows are told by beside their sums. */
+export interface FoldFacts {
   readonly account: string;
+  /** Names of keys by their ids. */
   readonly keyNames: ReadonlyMap<string, string>;
-  readonly book: PriceBook;
+  readonly tariff: Tariff;
 }
 
 /** The rows of one group, by the place of their bucket. */
@@ -75,10 +105,9 @@ interface GroupRows {
   readonly byBucket: (OpenRow | undefined)[];
 }
 
-interface OpenRow {
+interface OpenRow extends Omit<OpenCost, "unpriced"> {
   events: bigint;
   readonly quantities: bigint[];
-  atto: bigint;
   unpriced: Map<Component, bigint>;
   /** The sets of values that were added, next to next different. */
   readonly values: (readonly string[])[];
@@ -87,17 +116,17 @@ interface OpenRow {
 const NONE: Map<Component, bigint> = new Map();
 
 /** Prices each sum and adds it to the row it belongs to. */
-function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRow[] {
+export function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRow[] {
   const groups = new Map<string, GroupRows>();
-  const pricing = { fields: stream.question.fields, edges: plan.edges, book: facts.book };
+  const pricing = { fields: stream.question.fields, edges: plan.edges, tariff: facts.tariff };
   const rowsOf = (values: readonly string[]) => groupRows(values, stream, facts, groups);
-  forEachPriced(sums, pricing, rowsOf, ({ byBucket }, sum, prices) => {
+  forEachPriced(sums, pricing, rowsOf, ({ byBucket }, sum, rates) => {
     const bucket = plan.bucketOf[sum.segment]!;
-    const { atto, unpriced } = rate(sum.quantities, prices);
+    const { atto, listAtto, unpriced } = rateBoth(sum, rates);
     const row = byBucket[bucket];
-    if (row) addTo(row, sum, atto);
+    if (row) addTo(row, sum, atto, listAtto);
     const { events, quantities, values } = sum;
-    const added = row ?? { events, quantities: [...quantities], atto, unpriced: NONE, values: [values] };
+    const added = row ?? { events, quantities: [...quantities], atto, listAtto, unpriced: NONE, values: [values] };
     byBucket[bucket] = added;
     if (unpriced.length > 0 && added.unpriced === NONE) added.unpriced = new Map();
     addUnpriced(added.unpriced, unpriced);
@@ -111,9 +140,10 @@ function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, 
   );
 }
 
-function addTo(row: OpenRow, sum: SumRow, atto: bigint): void {
+function addTo(row: OpenRow, sum: SumRow, atto: bigint, listAtto: bigint): void {
   row.events += sum.events;
   row.atto += atto;
+  row.listAtto += listAtto;
   for (let meter = 0; meter < row.quantities.length; meter += 1) row.quantities[meter]! += sum.quantities[meter]!;
   if (row.values.at(-1) !== sum.values) row.values.push(sum.values);
 }
@@ -125,6 +155,21 @@ function groupRows(
   facts: FoldFacts,
   groups: Map<string, GroupRows>,
 ): GroupRows | undefined {
+  const group = rowGroupOf(values, stream, facts);
+  if (!group) return undefined;
+  const key = groupKey(group);
+  const rows = groups.get(key) ?? { group, byBucket: [] };
+  groups.set(key, rows);
+  return rows;
+}
+
+/** Equal for equal groups and for no others: values hold no control characters. */
+export function groupKey({ values, usageType }: RowGroup): string {
+  return [...values.map(([, value]) => value), usageType].join("\u0000");
+}
+
+/** The group that one set of values is of; undefined when a filter on names leaves it out. */
+export function rowGroupOf(values: readonly string[], stream: StreamPlan, facts: FoldFacts): RowGroup | undefined {
   const valueIn = valueReader(stream.question.fields, values);
   const keyName = facts.keyNames.get(valueIn("apiKeyId")) ?? "";
   if (!stream.nameFilters.every((names) => names.has(keyName))) return undefined;
@@ -136,11 +181,7 @@ function groupRows(
     }
     return [dimension, value] as const;
   });
-  const usageType = valueIn("usageType") as UsageType;
-  const key = [...grouped.map(([, value]) => value), usageType].join("\u0000");
-  const rows = groups.get(key) ?? { group: { usageType, values: grouped }, byBucket: [] };
-  groups.set(key, rows);
-  return rows;
+  return { usageType: valueIn("usageType") as UsageType, values: grouped };
 }
 
 function compareGroups(a: RowGroup, b: RowGroup): number {
@@ -157,6 +198,6 @@ function closeRow(row: OpenRow, bucket: Bucket, group: RowGroup, fields: readonl
     const [first, ...others] = row.values.map((values) => values[at] ?? "");
     return others.every((other) => other === first) ? (first ?? "") : "";
   };
-  const { events, quantities, atto, unpriced } = row;
-  return { bucket, group, events, quantities, atto, unpriced, shared };
+  const { events, quantities, atto, listAtto, unpriced } = row;
+  return { bucket, group, events, quantities, atto, listAtto, unpriced, shared };
 }

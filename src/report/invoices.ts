@@ -2,10 +2,11 @@
 
 import { type Page, type PageAsk, readPage } from "../accounts/paging.ts";
 import { EVENT_TIME_MIN, formatInstant, type Instant, monthEdges } from "../domain/time.ts";
-import { BILLING_ZONE, type MonthCost, monthCosts, monthOf } from "./month-costs.ts";
-import type { ReportSources } from "./priced-sums.ts";
+import { BILLING_ZONE, type BilledMonth, type MonthCost, monthCosts, monthOf } from "./month-costs.ts";
+import { openCost, type ReportSources } from "./priced-sums.ts";
+import type { KnownTariff, Tariffs } from "./tariffs.ts";
 
-export interface Invoice extends MonthCost {
+export interface Invoice extends MonthCost<KnownTariff> {
   readonly account: string;
   /** The month, such as "2026-10". */
   readonly id: string;
@@ -18,27 +19,52 @@ export interface InvoicesAsk extends PageAsk {
   readonly showPending: boolean;
 }
 
-/** One page of the invoices, newest first: a month that has ended and has usage has one. */
+export interface InvoiceSources extends Pick<ReportSources, "ledger" | "accounts"> {
+  readonly tariffs: Pick<Tariffs, "at" | "issued">;
+}
+
+/** One page, and what all invoices were made of. */
+export interface InvoicePage extends Page<Invoice> {
+  /** The prices of the running month. */
+  readonly tariff: KnownTariff;
+  readonly position: number;
+}
+
+/**
+ * One page of the invoices, newest first: a month that has ended and has usage has one. It is billed by the prices that
+ * were known when it ended, for ever; the running month by the newest.
+ */
 export async function listInvoices(
-  sources: ReportSources,
+  sources: InvoiceSources,
   account: string,
   ask: InvoicesAsk,
   now: Instant,
-): Promise<Page<Invoice>> {
+): Promise<InvoicePage> {
   const running = monthOf(now);
-  const edges = monthEdges({ start: EVENT_TIME_MIN, end: ask.showPending ? running.end : running.start }, BILLING_ZONE);
-  const costs = await monthCosts(sources, account, edges, now);
-  if (ask.showPending && costs.at(-1)?.month.start !== running.start) {
-    costs.push({ month: running, atto: 0n, unpriced: new Map() });
-  }
-  const invoices = costs.reverse().map((cost): Invoice => {
-    const { start } = cost.month;
-    const state = start === running.start ? "PENDING" : "CLOSED";
-    return { account, id: formatInstant(start).slice(0, "2026-10".length), state, ...cost };
+  const pending: BilledMonth<KnownTariff> = { month: running, tariff: await sources.tariffs.at(account) };
+  const closed = await closedMonths(sources.tariffs, account, running.start);
+  const months = ask.showPending ? [...closed, pending] : closed;
+  const { costs, position } = await monthCosts(sources, account, months, now);
+  const unused = ask.showPending && costs.at(-1)?.month !== running ? [{ ...pending, ...openCost() }] : [];
+  const invoices = [...costs, ...unused].reverse().map((cost): Invoice => {
+    const state = cost.month === running ? "PENDING" : "CLOSED";
+    return { account, id: formatInstant(cost.month.start).slice(0, "2026-10".length), state, ...cost };
   });
-  return readPage(ask, {
+  const page = await readPage(ask, {
     read: async (after, limit) => invoices.filter(({ id }) => after === "" || id < after).slice(0, limit),
     count: async () => invoices.length,
     keyOf: ({ id }) => id,
   });
+  return { ...page, tariff: pending.tariff, position };
+}
+
+/** Every month that has ended, from the first that can have usage. */
+async function closedMonths(
+  tariffs: InvoiceSources["tariffs"],
+  account: string,
+  end: Instant,
+): Promise<BilledMonth<KnownTariff>[]> {
+  const edges = monthEdges({ start: EVENT_TIME_MIN, end }, BILLING_ZONE);
+  const months = edges.slice(0, -1).map((start, at) => ({ start, end: edges[at + 1]! }));
+  return Promise.all(months.map(async (month) => ({ month, tariff: await tariffs.issued(account, month.end) })));
 }

@@ -17,7 +17,7 @@ import type { EventCursor, EventsPage, Ledger } from "../ledger/ledger.ts";
 import { type ModelBucket, modelBucket } from "../rating/model-bucket.ts";
 import type { PriceBook } from "../rating/price.ts";
 
-export interface MetricsSources {
+interface MetricsSources {
   readonly ledger: Pick<Ledger, "events">;
   readonly accounts: Pick<Accounts, "keyEmails" | "userEmails" | "deploymentsForUsage">;
   readonly book: PriceBook;
@@ -53,7 +53,7 @@ const METER_AT = Object.fromEntries(METERS.map((meter, at) => [meter, at])) as R
  * the account's own deployments, a row for each UTC day and set of attributes, counted up to `now`. One page is read
  * while the one before is used, and no more.
  */
-export async function* metricsRows(
+async function* metricsRows(
   sources: MetricsSources,
   account: string,
   range: TimeRange,
@@ -97,6 +97,22 @@ export async function* metricsRows(
     if (rows.length > 0) yield rows;
   }
   for (const deployment of deployments) yield* deploymentPages(deployment, range, now, sources.book);
+}
+
+/** The rows in pages. The first is read at once, so that what fails at once is refused rather than cut off. */
+export async function metricsPages(
+  ...asked: Parameters<typeof metricsRows>
+): Promise<AsyncIterable<readonly MetricsRow[]>> {
+  const pages = metricsRows(...asked);
+  const first = await pages.next();
+  return (async function* () {
+    try {
+      if (!first.done) yield first.value;
+      yield* pages;
+    } finally {
+      await pages.return();
+    }
+  })();
 }
 
 function rowOf(event: KeptEvent, facts: MetricsFacts): MetricsRow {

@@ -32,6 +32,8 @@ prices:
 `,
 );
 
+const KNOWN = { list: BOOK, contract: undefined, book: { version: 1, hash: "" }, contractBook: undefined };
+
 interface Sent {
   readonly time: Instant;
   readonly labels: Readonly<Record<string, string>>;
@@ -45,13 +47,13 @@ async function sourcesOf(events: readonly Sent[], deployments: readonly Deployme
     const meters = METERS.map((meter) => quantities[meter] ?? 0);
     return { id: `${id}`, time, sent: values, series: values, quantities: meters };
   });
-  await ledger.append(ACCOUNT, batchOf(kept));
+  await ledger.append(ACCOUNT, batchOf(kept), 0);
   const accounts = {
     keyNames: async () => new Map(),
     keyIdsOf: async () => [],
     deploymentsForUsage: async () => [...deployments],
   };
-  return { ledger, accounts, book: BOOK };
+  return { ledger, accounts, tariff: { list: BOOK, contract: undefined } };
 }
 
 function deployment(acceleratorType: string, replicaChanges: Deployment["replicaChanges"]): Deployment {
@@ -99,8 +101,12 @@ test("each month costs what the days of billingUsage cost, and what has no price
   );
   const property = fc.asyncProperty(fc.array(event, { maxLength: 30 }), running, async (events, made) => {
     const sources = await sourcesOf(events, [made]);
-    const costs = await monthCosts(sources, ACCOUNT, EDGES, NOW);
-    const expected: typeof costs = [];
+    const months = EDGES.slice(0, -1).map((start, index) => ({
+      month: { start, end: EDGES[index + 1]! },
+      tariff: sources.tariff,
+    }));
+    const { costs } = await monthCosts(sources, ACCOUNT, months, NOW);
+    const expected: (typeof costs)[number][] = [];
     for (const [index, start] of EDGES.slice(0, -1).entries()) {
       const month = { start, end: EDGES[index + 1]! };
       const question = {
@@ -120,7 +126,8 @@ test("each month costs what the days of billingUsage cost, and what has no price
           unpriced.set(component, (unpriced.get(component) ?? 0n) + amount);
         }
       }
-      expected.push({ month, atto: rows.reduce((sum, row) => sum + row.atto, 0n), unpriced });
+      const atto = rows.reduce((sum, row) => sum + row.atto, 0n);
+      expected.push({ month, tariff: sources.tariff, atto, listAtto: atto, unpriced });
     }
     assert.deepEqual(costs, expected);
   });
@@ -150,7 +157,10 @@ test("a deployment alone makes invoices, for every month that it ran in, up to n
     { time: NOW - HOUR_MS, replicaCount: 1 },
     { time: NOW + HOUR_MS, replicaCount: 9 },
   ]);
-  const { items } = await listInvoices(await sourcesOf([], [ran]), ACCOUNT, { pageSize: 50, showPending: true }, NOW);
+  const { ledger, accounts } = await sourcesOf([], [ran]);
+  const tariff = async () => KNOWN;
+  const sources = { ledger, accounts, tariffs: { at: tariff, issued: tariff } };
+  const { items } = await listInvoices(sources, ACCOUNT, { pageSize: 50, showPending: true }, NOW);
   // Two accelerators at $7 an hour.
   assert.deepEqual(
     items.map(({ id, state, atto }) => `${id} ${state} ${nanosOfAtto(atto)}`),

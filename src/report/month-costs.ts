@@ -2,20 +2,27 @@
 
 import { type Instant, monthEdges, type TimeRange } from "../domain/time.ts";
 import { USAGE_TYPE_NAMES } from "../domain/usage.ts";
-import { type Component, RATE_FIELDS } from "../rating/price.ts";
-import { priceEdges, rate } from "../rating/rate.ts";
-import { addUnpriced, forEachPriced, type ReportSources, readSums } from "./priced-sums.ts";
+import type { SumRow } from "../ledger/ledger.ts";
+import { RATE_FIELDS } from "../rating/price.ts";
+import { priceEdges, type Tariff } from "../rating/rate.ts";
+import { addCost, type Cost, forEachPriced, openCost, type ReportSources, rateBoth, readSums } from "./priced-sums.ts";
 import { segmentsOf } from "./segments.ts";
 
 /** The zone whose months are billed. */
 export const BILLING_ZONE = "UTC";
 
-export interface MonthCost {
+/** A whole month, and the prices that it is billed by. */
+export interface BilledMonth<T extends Tariff = Tariff> {
   readonly month: TimeRange;
-  /** The cost of what has a price, in attodollars. */
-  readonly atto: bigint;
-  /** What no price covers, by component. */
-  readonly unpriced: ReadonlyMap<Component, bigint>;
+  readonly tariff: T;
+}
+
+export interface MonthCost<T extends Tariff = Tariff> extends BilledMonth<T>, Cost {}
+
+/** The costs of months, and the state of the ledger that they are from. */
+export interface MonthCosts<T extends Tariff> {
+  readonly costs: readonly MonthCost<T>[];
+  readonly position: number;
 }
 
 /** Months in one question: the days of one question are in the ledger's memory together, a long life is not. */
@@ -28,50 +35,62 @@ export function monthOf(instant: Instant): TimeRange {
 }
 
 /**
- * The cost of each month between ascending `edges`, from one state of the ledger; months without usage are left out.
+ * The cost of each month, each by its own prices, from one state of the ledger; months without usage are left out.
  * Everything that was accepted for a month counts, and deployments that run count up to `now`.
+ * @param months ascending, each begins where the one before ends.
  */
-export async function monthCosts(
-  sources: ReportSources,
+export async function monthCosts<T extends Tariff>(
+  sources: Pick<ReportSources, "ledger" | "accounts">,
   account: string,
-  edges: readonly Instant[],
+  months: readonly BilledMonth<T>[],
   now: Instant,
-): Promise<MonthCost[]> {
-  const { book } = sources;
-  const pieces = piecesOf(edges).map((months) => {
-    const range = { start: months[0]!, end: months.at(-1)! };
-    return segmentsOf(range, months, priceEdges(book, range));
-  });
-  const questions = pieces.map((piece) => ({
+): Promise<MonthCosts<T>> {
+  const pieces = piecesOf(months).map((piece) => ({ months: piece, ...segmentsOfMonths(piece) }));
+  const questions = pieces.map(({ edges }) => ({
     usageTypes: USAGE_TYPE_NAMES,
-    edges: piece.edges,
+    edges,
     fields: RATE_FIELDS,
     filters: [],
   }));
-  const sums = await readSums(sources, account, questions, now);
-  return pieces.flatMap(({ buckets, bucketOf, edges }, at) => {
-    const costs = buckets.map((month) => ({ month, used: false, atto: 0n, unpriced: new Map<Component, bigint>() }));
-    forEachPriced(
-      sums[at]!,
-      { fields: RATE_FIELDS, edges, book },
-      () => costs,
-      (_, sum, prices) => {
-        const cost = costs[bucketOf[sum.segment]!]!;
-        const rated = rate(sum.quantities, prices);
-        cost.used = true;
-        cost.atto += rated.atto;
-        addUnpriced(cost.unpriced, rated.unpriced);
-      },
-    );
-    return costs.filter(({ used }) => used).map(({ month, atto, unpriced }) => ({ month, atto, unpriced }));
+  const { rows, position } = await readSums(sources, account, questions, now);
+  const costs = pieces.flatMap(({ months: own, bucketOf, edges }, at) => {
+    const sumsOf = own.map((): SumRow[] => []);
+    for (const sum of rows[at]!) sumsOf[bucketOf[sum.segment]!]!.push(sum);
+    return own.flatMap((billed, month) => {
+      const sums = sumsOf[month]!;
+      return sums.length === 0 ? [] : [{ ...billed, ...costOf(sums, edges, billed.tariff) }];
+    });
   });
+  return { costs, position };
 }
 
-/** The edges in runs of at most {@link MONTHS_PER_QUESTION_MAX} months; each begins where the one before ends. */
-function piecesOf(edges: readonly Instant[]): (readonly Instant[])[] {
-  const pieces: (readonly Instant[])[] = [];
-  for (let at = 0; at + 1 < edges.length; at += MONTHS_PER_QUESTION_MAX) {
-    pieces.push(edges.slice(at, at + MONTHS_PER_QUESTION_MAX + 1));
+function costOf(sums: readonly SumRow[], edges: readonly Instant[], tariff: Tariff): Cost {
+  const cost = openCost();
+  forEachPriced(
+    sums,
+    { fields: RATE_FIELDS, edges, tariff },
+    () => cost,
+    (_, sum, rates) => addCost(cost, rateBoth(sum, rates)),
+  );
+  return cost;
+}
+
+/** The months cut where their own prices change; each month is a bucket. */
+function segmentsOfMonths(months: readonly BilledMonth[]) {
+  const range = { start: months[0]!.month.start, end: months.at(-1)!.month.end };
+  const cuts = [range.start, ...months.map(({ month }) => month.end)];
+  return segmentsOf(
+    range,
+    cuts,
+    months.flatMap(({ month, tariff }) => priceEdges(tariff, month)),
+  );
+}
+
+/** The months in runs of at most {@link MONTHS_PER_QUESTION_MAX}. */
+function piecesOf<T extends Tariff>(months: readonly BilledMonth<T>[]): (readonly BilledMonth<T>[])[] {
+  const pieces: (readonly BilledMonth<T>[])[] = [];
+  for (let at = 0; at < months.length; at += MONTHS_PER_QUESTION_MAX) {
+    pieces.push(months.slice(at, at + MONTHS_PER_QUESTION_MAX));
   }
   return pieces;
 }

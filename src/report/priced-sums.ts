@@ -3,38 +3,40 @@
 import type { Accounts } from "../accounts/store.ts";
 import type { Instant } from "../domain/time.ts";
 import type { SeriesField } from "../domain/usage.ts";
-import type { Ledger, SumQuestion, SumRow } from "../ledger/ledger.ts";
-import { type Component, type PriceBook, RATE_FIELDS, type RateAttributes, type UnitPrices } from "../rating/price.ts";
-import { type Rated, unitPrices } from "../rating/rate.ts";
+import type { Ledger, SumQuestion, SumRow, Sums } from "../ledger/ledger.ts";
+import { type Component, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
+import { type Rated, rate, type Tariff, type UnitRates, unitRates } from "../rating/rate.ts";
 import { deploymentRows } from "./deployment-rows.ts";
 
 /** What a report is made from. */
 export interface ReportSources {
   readonly ledger: Ledger;
   readonly accounts: Pick<Accounts, "keyNames" | "keyIdsOf" | "deploymentsForUsage">;
-  readonly book: PriceBook;
+  readonly tariff: Tariff;
 }
 
-/** The sums of each question, from one state of the ledger. Deployments that run are counted up to `now`. */
+/** The sums of each question, and the state of the ledger that they are from. Deployments that run are counted up to `now`. */
 export async function readSums(
-  sources: ReportSources,
+  sources: Pick<ReportSources, "ledger" | "accounts">,
   account: string,
   questions: readonly SumQuestion[],
   now: Instant,
-): Promise<SumRow[][]> {
+): Promise<Sums> {
   const [sums, deployments] = await Promise.all([
     sources.ledger.sum(account, questions),
     sources.accounts.deploymentsForUsage(account),
   ]);
-  return questions.map((question, at) => {
+  const rows = questions.map((question, at) => {
     const counted = question.usageTypes.includes("DEDICATED_DEPLOYMENT_USAGE");
-    return counted ? [...sums[at]!, ...deploymentRows(deployments, question, now)] : sums[at]!;
+    const own = sums.rows[at]!;
+    return counted ? [...own, ...deploymentRows(deployments, question, now)] : own;
   });
+  return { rows, position: sums.position };
 }
 
-/** How sums were asked for, and the book they are priced from. `fields` hold all of RATE_FIELDS. */
+/** How sums were asked for, and the tariff they are priced by. `fields` hold all of RATE_FIELDS. */
 export interface Pricing extends Pick<SumQuestion, "fields" | "edges"> {
-  readonly book: PriceBook;
+  readonly tariff: Tariff;
 }
 
 /** The value of a field in one set of values; "" where it was not asked for. */
@@ -48,9 +50,9 @@ export function valueReader(fields: readonly SeriesField[], values: readonly str
  */
 export function forEachPriced<F>(
   sums: readonly SumRow[],
-  { fields, edges, book }: Pricing,
+  { fields, edges, tariff }: Pricing,
   factsOf: (values: readonly string[]) => F | undefined,
-  take: (facts: F, sum: SumRow, prices: UnitPrices) => void,
+  take: (facts: F, sum: SumRow, rates: UnitRates) => void,
 ): void {
   const known = new Map<readonly string[], { readonly facts: F; readonly attributes: RateAttributes } | undefined>();
   for (const sum of sums) {
@@ -62,13 +64,48 @@ export function forEachPriced<F>(
       known.set(sum.values, own);
       if (own === undefined) continue;
     }
-    take(own.facts, sum, unitPrices(book, own.attributes, edges[sum.segment]!));
+    take(own.facts, sum, unitRates(tariff, own.attributes, edges[sum.segment]!));
   }
 }
 
-function attributesOf(fields: readonly SeriesField[], values: readonly string[]): RateAttributes {
+/** What a price may depend on, of one set of values. */
+export function attributesOf(fields: readonly SeriesField[], values: readonly string[]): RateAttributes {
   const valueIn = valueReader(fields, values);
   return Object.fromEntries(RATE_FIELDS.map((field) => [field, valueIn(field)])) as RateAttributes;
+}
+
+/** What usage costs, exactly. */
+export interface Cost {
+  /** What is owed for what has a price, in attodollars. */
+  readonly atto: bigint;
+  /** The same by the list, before what a contract takes off. */
+  readonly listAtto: bigint;
+  /** What no price covers, by component; never priced at zero in silence. */
+  readonly unpriced: ReadonlyMap<Component, bigint>;
+}
+
+/** A cost that is added up. */
+export interface OpenCost {
+  atto: bigint;
+  listAtto: bigint;
+  readonly unpriced: Map<Component, bigint>;
+}
+
+export function openCost(): OpenCost {
+  return { atto: 0n, listAtto: 0n, unpriced: new Map() };
+}
+
+/** Rates a sum by what is owed and by the list; once, where they are the same. */
+export function rateBoth({ quantities }: SumRow, { list, net }: UnitRates): Rated & Pick<Cost, "listAtto"> {
+  const { atto, unpriced } = rate(quantities, net);
+  return { atto, listAtto: list === net ? atto : rate(quantities, list).atto, unpriced };
+}
+
+/** Adds a sum that was rated by {@link rateBoth}. */
+export function addCost(cost: OpenCost, { atto, listAtto, unpriced }: ReturnType<typeof rateBoth>): void {
+  cost.atto += atto;
+  cost.listAtto += listAtto;
+  addUnpriced(cost.unpriced, unpriced);
 }
 
 /** Adds what a sum has no price for. */

@@ -18,9 +18,9 @@ export interface UsedQuota {
 export async function usedQuota(sources: ReportSources, quota: Quota, now: Instant): Promise<UsedQuota> {
   switch (quota.id) {
     case "monthly-spend-usd": {
-      const { start, end } = monthOf(now);
-      const [cost] = await monthCosts(sources, quota.account, [start, end], now);
-      return { quota, usage: { kind: "usd", atto: cost?.atto ?? 0n } };
+      const month = { month: monthOf(now), tariff: sources.tariff };
+      const { costs } = await monthCosts(sources, quota.account, [month], now);
+      return { quota, usage: { kind: "usd", atto: costs[0]?.atto ?? 0n } };
     }
     case "serverless-inference-rpm":
       // Nothing counts requests as they come; the ledger only knows usage that is over.

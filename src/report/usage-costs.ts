@@ -2,6 +2,7 @@
 
 import type { Caller } from "../accounts/records.ts";
 import { Fault, problem } from "../domain/fault.ts";
+import { writePageToken } from "../domain/page-token.ts";
 import { dayEdges, formatInstant, hourEdges, type Instant } from "../domain/time.ts";
 import { type SeriesField, usageTypesOf } from "../domain/usage.ts";
 import {
@@ -10,20 +11,22 @@ import {
   type CostDimension,
   type CostFilter,
   type UsageCostsQuery,
-  writePageToken,
 } from "../domain/usage-costs-query.ts";
 import type { SumQuestion } from "../ledger/ledger.ts";
-import { type Component, RATE_FIELDS } from "../rating/price.ts";
-import { priceEdges, rate } from "../rating/rate.ts";
-import { addUnpriced, forEachPriced, type ReportSources, readSums, valueReader } from "./priced-sums.ts";
+import { RATE_FIELDS } from "../rating/price.ts";
+import { priceEdges } from "../rating/rate.ts";
+import {
+  addCost,
+  type Cost,
+  forEachPriced,
+  type OpenCost,
+  openCost,
+  type ReportSources,
+  rateBoth,
+  readSums,
+  valueReader,
+} from "./priced-sums.ts";
 import { type Bucket, segmentsOf } from "./segments.ts";
-
-/** Money is exact; what no price covers is named beside it. */
-interface Cost {
-  /** In attodollars. */
-  readonly atto: bigint;
-  readonly unpriced: ReadonlyMap<Component, bigint>;
-}
 
 export interface CostRow extends Cost {
   /** One for each of the answer's dimensions: the start of the UTC hour or day, or a label, "" where usage has none. */
@@ -40,6 +43,8 @@ export interface UsageCosts {
   /** Of all pages. */
   readonly total: Cost;
   readonly evaluationTime: Instant;
+  /** The state of the ledger that all of it is from. */
+  readonly position: number;
   readonly attribution: Attribution;
   /** Undefined on the last page. */
   readonly nextPageToken: string | undefined;
@@ -69,6 +74,7 @@ export async function usageCosts(
     rows: page,
     total: costs.total,
     evaluationTime: now,
+    position: costs.position,
     attribution: attributionOf(query.groupBy, rows),
     nextPageToken: last && writePageToken({ question, values: last.values }),
   };
@@ -91,9 +97,9 @@ async function ownKeyIds({ accounts }: ReportSources, account: string, caller: C
 }
 
 /** What a page token is bound to: all of the question but the size of its pages. */
-function questionText(account: string, scope: string, { range, groupBy, filter }: UsageCostsQuery): string {
+function questionText(account: string, scope: string, { range, groupBy, filter, asOf }: UsageCostsQuery): string {
   const filters = COST_FILTERS.map((name) => filter[name] ?? "");
-  return JSON.stringify([account, scope, range.start, range.end, groupBy, ...filters]);
+  return JSON.stringify([account, scope, range.start, range.end, asOf ?? "", groupBy, ...filters]);
 }
 
 /** The values that the page begins after. */
@@ -111,44 +117,39 @@ interface CostsAsk {
   readonly keyIds: readonly string[] | undefined;
 }
 
-/** Every row, in order, and their total. */
+/** Every row, in order, their total, and the state of the ledger that they are from. */
 async function costsOf(
   sources: ReportSources,
   account: string,
   { query, keyIds }: CostsAsk,
   now: Instant,
-): Promise<{ readonly rows: readonly CostRow[]; readonly total: Cost }> {
-  const { book } = sources;
+): Promise<{ readonly rows: readonly CostRow[]; readonly total: Cost; readonly position: number }> {
+  const { tariff } = sources;
   const { range, groupBy } = query;
-  const { buckets, bucketOf, edges } = segmentsOf(range, bucketEdges(query), priceEdges(book, range));
+  const { buckets, bucketOf, edges } = segmentsOf(range, bucketEdges(query), priceEdges(tariff, range));
   const filters = filtersOf(query.filter, keyIds);
-  // A key's or a session's usage that cannot be there needs no reading.
+  // A key's or a session's usage that cannot be there needs no summing.
   const impossible = filters.some(({ values }) => values.length === 0);
   const own = groupBy.flatMap((dimension) => (isTimed(dimension) ? [] : [COST_DIMENSION_FIELD[dimension]]));
   const fields: readonly SeriesField[] = [...new Set<SeriesField>([...RATE_FIELDS, ...own])];
   const question = { usageTypes: usageTypesOf("SERVERLESS"), edges, fields, filters };
-  const [sums = []] = impossible ? [] : await readSums(sources, account, [question], now);
+  const read = await readSums(sources, account, impossible ? [] : [question], now);
+  const [sums = []] = read.rows;
   const starts = groupBy.some(isTimed) ? buckets.map(({ start }: Bucket) => formatInstant(start)) : undefined;
   const rows = new Map<string, OpenRow>();
-  const total: OpenCost = { atto: 0n, unpriced: new Map() };
+  const total = openCost();
   const labelsOf = (values: readonly string[]): readonly string[] => own.map(valueReader(fields, values));
-  forEachPriced(sums, { fields, edges, book }, labelsOf, (labels, sum, prices) => {
+  forEachPriced(sums, { fields, edges, tariff }, labelsOf, (labels, sum, rates) => {
     const values = starts ? [starts[bucketOf[sum.segment]!]!, ...labels] : labels;
     const key = values.join("\u0000");
-    const row = rows.get(key) ?? { values, atto: 0n, unpriced: new Map() };
+    const row = rows.get(key) ?? { values, ...openCost() };
     rows.set(key, row);
-    const { atto, unpriced } = rate(sum.quantities, prices);
-    for (const cost of [row, total]) {
-      cost.atto += atto;
-      addUnpriced(cost.unpriced, unpriced);
-    }
+    const rated = rateBoth(sum, rates);
+    addCost(row, rated);
+    addCost(total, rated);
   });
-  return { rows: [...rows.values()].sort((a, b) => compareValues(a.values, b.values)), total };
-}
-
-interface OpenCost {
-  atto: bigint;
-  readonly unpriced: Map<Component, bigint>;
+  const ordered = [...rows.values()].sort((a, b) => compareValues(a.values, b.values));
+  return { rows: ordered, total, position: read.position };
 }
 
 interface OpenRow extends OpenCost {

@@ -1,6 +1,6 @@
 /** From a checked question to what is read: buckets, segments and one ledger question a stream. Pure. */
 
-import { DEFAULT_GROUPING, DIMENSION_FIELD, type Dimension, STREAM_DIMENSIONS } from "../domain/dimension.ts";
+import { DIMENSION_FIELD, type Dimension, groupingOf, STREAM_DIMENSIONS } from "../domain/dimension.ts";
 import { dayEdges, hourEdges, type Instant } from "../domain/time.ts";
 import { type SeriesField, type Stream, usageTypesOf } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
@@ -22,7 +22,7 @@ export interface UsagePlan extends Segments {
 }
 
 /** What every row tells beside its group. */
-const DESCRIPTIVE_FIELDS: Readonly<Record<Stream, readonly SeriesField[]>> = {
+export const DESCRIPTIVE_FIELDS: Readonly<Record<Stream, readonly SeriesField[]>> = {
   SERVERLESS: [],
   DEDICATED_DEPLOYMENT: ["placement", "baseModel"],
   TRAINING: ["trainingSessionId", "team", "project", "environment"],
@@ -42,9 +42,7 @@ export function planUsage(question: UsageQuery, account: string, priceEdges: rea
 
 function planStream(question: UsageQuery, account: string, stream: Stream, edges: readonly Instant[]): StreamPlan {
   const own = STREAM_DIMENSIONS[stream];
-  // A dimension of another stream is ignored on this one, as if it had not been sent (contract, section 2).
-  const asked = question.groupBy.filter((dimension) => own.includes(dimension));
-  const grouping = asked.length === 0 ? DEFAULT_GROUPING[stream] : asked;
+  const grouping = groupingOf(stream, question.groupBy);
   const filters = question.filters.filter(({ dimension }) => own.includes(dimension));
   const nameFilters = filters.filter(({ dimension }) => dimension === "api_key_name");
   const fieldFilters = filters.filter(({ dimension }) => dimension !== "api_key_name");
@@ -71,7 +69,7 @@ function planStream(question: UsageQuery, account: string, stream: Stream, edges
 }
 
 /** Filters take a deployment's full or short name; another account's full name matches nothing. */
-function bareDeployment(name: string, account: string): string {
+export function bareDeployment(name: string, account: string): string {
   const prefix = `accounts/${account}/deployments/`;
   return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }

@@ -57,5 +57,5 @@ test("every block of the cookbook runs, and the API's gives what the prompt's gi
       golden(`cookbook/${title.toLowerCase().replace(/[^a-z]+/g, "-")}${before === "" ? "" : "-api"}.txt`, said.stdout);
     before = said.stdout;
   }
-  assert.equal(count, 6);
+  assert.equal(count, 8);
 });

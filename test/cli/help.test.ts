@@ -59,7 +59,7 @@ test("completion offers commands, flags and their values", async () => {
   const tries: readonly (readonly [words: string, offered: string])[] = [
     ["daybook b", "billing"],
     ["daybook billing notification-settings u", "update"],
-    ["daybook -o json billing exp", "export-metrics export-usage-costs"],
+    ["daybook -o json billing exp", "explain export-metrics export-usage-costs"],
     ["daybook billing get-usage --usage-type ''", "all serverless dedicated-deployment training"],
     ["daybook billing get-usage --gro", "--group-by"],
     ["daybook billing get-usage -o ''", "text json csv"],

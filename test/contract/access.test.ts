@@ -79,6 +79,14 @@ const TABLE: [operation: string, parameter: string, query: string, body: object 
   [`POST ${A}/usageCosts:query`,                 "",     "",    RANGE,                     200, 200, 200, 403],
   [`GET ${A}/billingUsage`,                      "",     QUERY, undefined,                 200, 200, 200, 403],
   [`POST ${A}/billingUsage:query`,               "",     "",    RANGE,                     200, 200, 200, 403],
+  [`GET ${A}/prices:explain`,                     "",     "model=m", undefined,            200, 200, 200, 403],
+  ["GET /v1/priceBooks",                         "",     "",    undefined,                 200, 403, 403, 403],
+  ["POST /v1/priceBooks",                        "",     "",    {},                        400, 403, 403, 403],
+  ["POST /v1/priceBooks:check",                  "",     "",    {},                        400, 403, 403, 403],
+  ["POST /v1/priceBooks:diff",                   "",     "",    { to: { version: "1" }, ...RANGE }, 200, 403, 403, 403],
+  ["GET /v1/priceBooks/{version}",               "1",    "",    undefined,                 200, 403, 403, 403],
+  [`GET ${A}/billingUsage:explain`,              "",     `${QUERY}&row[startTime]=2026-10-05T00:00:00Z`, undefined, 200, 200, 200, 403],
+  [`POST ${A}/billingUsage:explain`,             "",     "",    RANGE,                     200, 200, 200, 403],
   [`GET ${A}/accountUsageFilterOptions`,         "",     QUERY, undefined,                 200, 200, 200, 403],
 ];
 const PUBLIC = ["GET /healthz", "GET /readyz", "GET /metrics"];
@@ -155,6 +163,46 @@ test("no key, a wrong one, a revoked one and an expired one: 401, the same bytes
   } finally {
     daybook.setClock(NOW);
   }
+});
+
+test("what is of another account is as what is not there, through one's own paths too", async () => {
+  const theirs = await daybook.key("rival", { role: "USER" }, "ada");
+  await post(daybook, "/v1/accounts/rival/deployments", { name: "theirs", acceleratorType: "NVIDIA_L4_24GB" });
+  const event = { id: "theirs", time: "2026-10-05T10:00:00Z", usageType: TEXT, model: "their-model", promptTokens: 7 };
+  await post(daybook, "/v1/accounts/rival/usageEvents:batchCreate", { events: [event] });
+  // biome-ignore format: a ledger
+  const cases: [method: string, path: string, body?: (name: string) => object][] = [
+    ["GET",    "deployments/{}"],
+    ["PATCH",  "deployments/{}",          () => ({ displayName: "x" })],
+    ["DELETE", "deployments/{}"],
+    ["POST",   "deployments/{}:scale",    () => ({ replicaCount: 1 })],
+    ["GET",    "usageEvents/{}"],
+    ["POST",   "users/-/apiKeys:delete",  (name) => ({ keyId: name === "theirs" ? theirs.keyId : "key_0000000000000000" })],
+  ];
+  for (const [method, path, body] of cases) {
+    const calls = ["theirs", "nothing"].map((name) => {
+      const options = { key: keys.ADMIN, ...(body && { body: body(name) }) };
+      return daybook.call(method, `/v1/accounts/acme/${path.replace("{}", name)}`, options);
+    });
+    const [known, unknown] = await Promise.all(calls);
+    assert.deepEqual([known!.status, unknown!.status], [404, 404], path);
+    const plain = (text: string): string => text.replace(theirs.keyId, "*").replace(/theirs|nothing|key_0{16}/, "*");
+    assert.equal(plain(known!.text), plain(unknown!.text), path);
+  }
+  const voided = await daybook.call("POST", "/v1/accounts/acme/usageEvents:void", {
+    key: keys.METER,
+    body: { ids: ["theirs"] },
+  });
+  assert.deepEqual(voided.json, { voided: 0, alreadyVoided: 0, notFound: [{ index: 0, id: "theirs" }] });
+  const filter = { api_key_id: { values: [theirs.keyId] }, model_name: { values: ["their-model"] } };
+  for (const one of Object.entries(filter)) {
+    const body = { ...RANGE, filter: Object.fromEntries([one]) };
+    const usage = await daybook.call("POST", "/v1/accounts/acme/billingUsage:query", { key: keys.USER, body });
+    assert.deepEqual(usage.json.serverlessCosts, []);
+  }
+  const options = await daybook.call("GET", `/v1/accounts/acme/accountUsageFilterOptions?${QUERY}`, { key: keys.USER });
+  assert.ok(!options.text.includes("their"), options.text);
+  assert.equal((await daybook.call("GET", "/verifyApiKey", { key: theirs.key })).status, 200);
 });
 
 test("spaces between the scheme and the key", async () => {

@@ -45,7 +45,10 @@ test("an account without usage has no invoice; the running month's is there when
     startTime: "2026-10-01T00:00:00Z",
     endTime: "2026-11-01T00:00:00Z",
     amount: { currencyCode: "USD", units: "0", nanos: 0 },
+    subtotal: { currencyCode: "USD", units: "0", nanos: 0 },
+    total: { currencyCode: "USD", units: "0", nanos: 0 },
     unpricedQuantities: [],
+    priceBookVersion: "1",
   };
   assert.deepEqual(await invoicesOf("idle", { showPending: "true" }), { invoices: [pending], totalSize: 1 });
   assert.deepEqual(await invoicesOf("idle", { show_pending: "true" }), { invoices: [pending], totalSize: 1 });

@@ -70,7 +70,9 @@ async function serving(pages: () => AsyncIterable<readonly MetricsRow[]>) {
   const dataFolder = await mkdtemp(join(tmpdir(), "daybook-export-"));
   const service = await Service.open({ dataFolder });
   await service.accounts.bootstrap({ accountId: HOME, key: OPERATOR_KEY });
-  service.exportMetrics = async () => pages();
+  const book = { version: 1, hash: "" };
+  const basis = { book, contractBook: undefined, tzdbVersion: "", position: 0, evaluationTime: 0 };
+  service.exportMetrics = async () => ({ report: { pages: pages(), position: 0 }, basis });
   const server = await buildServer({ service });
   const url = await server.listen({ port: 0, host: "127.0.0.1" });
   const close = async (): Promise<void> => {

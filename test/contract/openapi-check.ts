@@ -77,9 +77,9 @@ export function openApiOf(json: unknown): OpenApi {
   return { document, operations, mistakes, checkAnswer, exampleBody };
 }
 
-/** rpc code -> the HTTP statuses it may travel with (contract, section 1; 413 and 415 are Daybook's). */
+/** rpc code -> the HTTP statuses it may travel with (contract, section 1; 408, 413, 415 and 431 are Daybook's). */
 const STATUSES: Readonly<Record<number, readonly number[]>> = {
-  3: [400, 413, 415, 431],
+  3: [400, 408, 413, 415, 431],
   5: [404],
   6: [409],
   7: [403],

@@ -97,7 +97,7 @@ test("billingUsage tells its parameters as the contract lists them", () => {
   const { parameters = [] } = daybook.openapi.operations.get("GET /v1/accounts/{account_id}/billingUsage")!;
   const named = parameters.filter((one) => one.in === "query").map((one) => `${one.name}${one.required ? " *" : ""}`);
   // biome-ignore format: a list
-  assert.deepEqual(named, ["startTime *", "endTime *", "usageType", "timezone", "granularity", "groupBy",
+  assert.deepEqual(named, ["startTime *", "endTime *", "usageType", "timezone", "granularity", "groupBy", "asOf",
     "filter[model_name][values]", "filter[api_key_id][values]", "filter[api_key_name][values]",
     "filter[deployment_name][values]", "filter[accelerator_type][values]", "filter[job_id][values]",
     "filter[job_type][values]", "filter[usage_type][values]", "filter[base_model][values]",

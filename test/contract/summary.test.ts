@@ -75,6 +75,8 @@ test("17,580,572 cached tokens at 28 nanos are 0.492256016 USD; the whole answer
     ],
     unpricedLineItems: [],
     totalCost: cost,
+    subtotal: cost,
+    total: cost,
     seriesTotals: [
       { series: "SERVERLESS", totalCost: cost },
       { series: "DEDICATED_DEPLOYMENT", totalCost: ZERO },
@@ -120,6 +122,8 @@ test("granularity DAILY adds a bucket for each day, used or not, with its own li
     "lineItems",
     "unpricedLineItems",
     "totalCost",
+    "subtotal",
+    "total",
   ]);
   assert.deepEqual(linesOf(usageBuckets[1].lineItems, COLUMNS), [
     `SERVERLESS | LLM input tokens (uncached) | model | ${WORDS.V4FLASH} | is_batch | false | 1000000 | 140 | 0 | 140000000`,
@@ -246,7 +250,7 @@ test("quantities keep all their digits, as numbers", async () => {
 });
 
 test("what is wrong with a question, all of it at once", async () => {
-  const allowed = "allowed are startTime, endTime, granularity";
+  const allowed = "allowed are startTime, endTime, granularity, asOf";
   const mend = "send a date such as 2026-05-28";
   const form = "is neither a date nor an RFC 3339 time; send one such as 2026-05-28 or 2026-05-28T00:00:00Z";
   // biome-ignore format: a ledger

@@ -62,6 +62,7 @@ test("without groupBy: the subtotal, what has no price, and no rows", async () =
   assert.deepEqual(await ask({}), {
     rows: [],
     subtotal: WHOLE,
+    total: WHOLE,
     unpricedQuantities: NAMELESS,
     evaluationTime: NOW,
     attributionCompleteness: "UNKNOWN",
@@ -132,6 +133,7 @@ test("usage without a price keeps its row and its quantity", async () => {
   assert.deepEqual(rows[0], {
     dimensions: { model: "", unknownModel: true },
     subtotal: usd("0", 0),
+    total: usd("0", 0),
     unpricedQuantities: NAMELESS,
   });
   assert.deepEqual(rows[1].unpricedQuantities, []);
@@ -305,7 +307,7 @@ suite("pages", () => {
 
 test("what is wrong with a question, all of it at once", async () => {
   const mend = "send an RFC 3339 time such as 2026-05-28T00:00:00Z";
-  const fields = "allowed are startTime, endTime, scope, groupBy, filter, pageSize, pageToken";
+  const fields = "allowed are startTime, endTime, scope, groupBy, filter, asOf, pageSize, pageToken";
   const dimensions = "allowed are HOUR, DAY, MODEL, MODEL_TIER, USER, API_KEY";
   const size = "it must be a whole number from 1";
   // biome-ignore format: a ledger

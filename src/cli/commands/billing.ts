@@ -5,6 +5,7 @@ import { examples, listed, repeated, work } from "../work.ts";
 
 const START = "the start, inclusive: YYYY-MM-DD or 'YYYY-MM-DD hh:mm:ss'";
 const END = "the end, exclusive, in the same form";
+const AS_OF = "by the prices that were known at this time (default: by the newest)";
 const FORCE = "overwrite the file when there is one";
 
 export function addBilling(daybook: Command): void {
@@ -13,6 +14,7 @@ export function addBilling(daybook: Command): void {
     .summary("usage, costs, exports, invoices")
     .description("Who used what, and what it cost: reports, exports, invoices and notification settings.");
   addGetUsage(billing);
+  addExplain(billing);
   addExportMetrics(billing, "export-metrics");
   addExportUsageCosts(billing);
   billing
@@ -34,14 +36,9 @@ export function addBilling(daybook: Command): void {
   }
 }
 
-function addGetUsage(billing: Command): void {
-  billing
-    .command("get-usage")
-    .summary("show usage and costs by day and group")
-    .description(
-      "Show what the account's usage cost, then one row for each day and group. Times are read, and days are counted, " +
-        "in --timezone. Ranges of more than 31 days are fetched in pieces and joined.",
-    )
+/** The flags of a question about usage. */
+function addQuestion(command: Command): Command {
+  return command
     .option("--start-time <time>", `${START} (default: 30 days before the end)`)
     .option("--end-time <time>", `${END} (default: the end of today)`)
     .addOption(
@@ -56,6 +53,18 @@ function addGetUsage(billing: Command): void {
       repeated,
     )
     .option("--timezone <zone>", "the IANA time zone of days and times", "UTC")
+    .option("--as-of <time>", AS_OF);
+}
+
+function addGetUsage(billing: Command): void {
+  const command = billing
+    .command("get-usage")
+    .summary("show usage and costs by day and group")
+    .description(
+      "Show what the account's usage cost, then one row for each day and group. Times are read, and days are counted, " +
+        "in --timezone. Ranges of more than 31 days are fetched in pieces and joined.",
+    );
+  addQuestion(command)
     .option("--account-costs-only", "only what the account's usage cost")
     .addHelpText(
       "after",
@@ -72,6 +81,35 @@ ${examples(
 )}`,
     )
     .action(work(async () => (await import("../run/get-usage.ts")).getUsage, { formats: ["text", "json", "csv"] }));
+}
+
+function addExplain(billing: Command): void {
+  const command = billing
+    .command("explain")
+    .summary("show why one row of get-usage is the number that it is")
+    .description(
+      "Show each quantity of one row with its price, the entry of the price book that makes it, and the events behind it. " +
+        "The flags of get-usage ask the question; --row-start, --row-usage-type and --group name one of its rows.",
+    );
+  addQuestion(command)
+    .option(
+      "--row-start <time>",
+      "the start of the row's day, in the form of the other times; its day is then the range",
+    )
+    .option("--row-usage-type <type>", "the row's usage type, such as TEXT_COMPLETION_INFERENCE_USAGE")
+    .option("--group <key=value>", "the row's value of a dimension of the grouping; repeat it", repeated)
+    .option("--events", "also every event of the row, voided ones too")
+    .addHelpText(
+      "after",
+      `
+What is left out is not asked for. Exactly one row must be left; of several, the fields that tell them apart are named.
+${examples(
+  "daybook billing explain --row-start 2026-05-28 --group model_name=accounts/fireworks/models/kimi-k2p6",
+  "daybook billing explain --row-start 2026-05-28 --group-by annotations.team --group annotations.team=search --events",
+  "daybook billing explain --row-start 2026-05-28 --usage-type training --as-of '2026-06-01 12:00:00' -o json",
+)}`,
+    )
+    .action(work(async () => (await import("../run/explain.ts")).explain));
 }
 
 function addExportMetrics(parent: Command, name: string): void {
@@ -111,6 +149,7 @@ function addExportUsageCosts(billing: Command): void {
         .choices(["model", "model_tier", "user", "api_key"])
         .default("model"),
     )
+    .option("--as-of <time>", `${AS_OF}, in UTC`)
     .option("--filename <file>", "the file to write", "usage_costs.csv")
     .option("--force", FORCE)
     .addHelpText(

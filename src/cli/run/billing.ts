@@ -12,6 +12,9 @@ interface Invoice {
   readonly startTime?: string;
   readonly endTime?: string;
   readonly amount?: WireMoney;
+  readonly subtotal?: WireMoney;
+  readonly priceBookVersion?: string;
+  readonly contractVersion?: string;
   readonly unpricedQuantities?: readonly object[];
 }
 
@@ -20,8 +23,23 @@ const INVOICE_COLUMNS: readonly ShownField<Invoice>[] = [
   { title: "STATE", of: ({ state = "" }) => state },
   { title: "FROM", of: ({ startTime = "" }) => startTime.slice(0, 10) },
   { title: "TO", of: ({ endTime = "" }) => endTime.slice(0, 10) },
-  { title: "AMOUNT", align: "right", of: amountText },
+  { title: "PRICE BOOK", of: bookText },
 ];
+const AMOUNT: ShownField<Invoice> = { title: "AMOUNT", align: "right", of: amountText };
+const LIST: ShownField<Invoice> = { title: "LIST", align: "right", of: ({ subtotal }) => listText(subtotal) };
+
+function listText(subtotal: WireMoney | undefined): string {
+  return subtotal ? dollarText(nanosOfMoney(subtotal)) : "";
+}
+
+/** The versions that the invoice is billed by. */
+function bookText({ priceBookVersion = "", contractVersion }: Invoice): string {
+  return contractVersion === undefined ? priceBookVersion : `${priceBookVersion}, contract ${contractVersion}`;
+}
+
+function isDiscounted({ amount, subtotal }: Invoice): boolean {
+  return amount !== undefined && subtotal !== undefined && nanosOfMoney(amount) !== nanosOfMoney(subtotal);
+}
 
 /** A + where some usage has no price and is left out. */
 function amountText({ amount, unpricedQuantities = [] }: Invoice): string {
@@ -32,8 +50,10 @@ export async function listInvoices(context: Context, flags: { readonly showPendi
   const query = flags.showPending ? "?showPending=true" : "";
   const records = await context.list(await context.path(`/billing/invoices${query}`), "invoices");
   if (!records) return;
-  showList(context, { name: "invoices", records }, INVOICE_COLUMNS);
-  const unpriced = (records as unknown as readonly Invoice[]).some((one) => (one.unpricedQuantities ?? []).length > 0);
+  const invoices = records as unknown as readonly Invoice[];
+  const amounts = invoices.some(isDiscounted) ? [LIST, AMOUNT] : [AMOUNT];
+  showList(context, { name: "invoices", records }, [...INVOICE_COLUMNS, ...amounts]);
+  const unpriced = invoices.some((one) => (one.unpricedQuantities ?? []).length > 0);
   if (unpriced && context.output === "text") context.print("\n+ some usage has no price; the amount leaves it out.");
 }
 

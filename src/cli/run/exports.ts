@@ -8,7 +8,7 @@ import type { Context } from "../context.ts";
 import { checkSink, type SinkFlags, type Write, writeWhole } from "../file-sink.ts";
 import { Counter } from "../progress.ts";
 import { refused } from "../refusal.ts";
-import { checkRange, piecesOf, type RangeFlags, readRange, readTime } from "../time.ts";
+import { asOfParameters, checkRange, piecesOf, type RangeFlags, readRange, readTime } from "../time.ts";
 
 type ExportFlags = RangeFlags & SinkFlags;
 
@@ -100,12 +100,13 @@ interface CostRow {
 /** Serverless costs, one line for each UTC day and group that cost anything. */
 export async function exportUsageCosts(
   context: Context,
-  flags: ExportFlags & { readonly groupBy: CostGroup },
+  flags: ExportFlags & { readonly groupBy: CostGroup; readonly asOf?: string },
 ): Promise<void> {
   const range = lastDay(flags, context.now());
   const account = await context.account();
   const path = await context.path("/usageCosts:query");
-  const bodies = piecesOf(range, "UTC").map((piece) => costsBody(piece, flags.groupBy));
+  const more = Object.fromEntries(asOfParameters(flags.asOf, "UTC"));
+  const bodies = piecesOf(range, "UTC").map((piece) => ({ ...costsBody(piece, flags.groupBy), ...more }));
   if (context.showDry(bodies.map((body) => ({ method: "POST", path, body })))) return;
   checkSink(flags);
   const counter = new Counter(context.streams.stderr);

@@ -42,11 +42,14 @@ function lineOf(difference: Difference): string {
       const place = `${account}, ${formatInstant(slot)}, series ${series}, ${field}`;
       return `sum: ${place}: ${kept} is kept, its events add up to ${recomputed}`;
     }
-    case "identity": {
-      const { account, id, lacks } = difference;
-      const mend = lacks === "event" ? "leads to no event of that id" : "has an event and no identity that leads to it";
-      return `identity: ${account}, ${JSON.stringify(id)} ${mend}`;
-    }
+    case "identity":
+      return `identity: ${difference.account}, ${JSON.stringify(difference.id)} has an event and no identity that leads to it`;
+    case "twice":
+      return `twice: ${difference.account}, ${JSON.stringify(difference.id)} has two events`;
+    case "entry":
+      return `entry: an identity leads to event ${difference.arrival} in ${formatInstant(difference.slot)}, which is not there`;
+    case "filter":
+      return `filter: that of part ${difference.part} is damaged or lacks identities; the next start makes it anew`;
     case "event": {
       const { account, id, wrong } = difference;
       const what = wrong === "slot" ? "stands in another slot than its time's" : "is of a series that is not there";

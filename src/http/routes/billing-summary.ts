@@ -6,7 +6,8 @@ import { STREAMS } from "../../domain/usage.ts";
 import { summaryJson } from "../../render/billing-summary.ts";
 import type { Service } from "../../service.ts";
 import type { Query } from "../query-string.ts";
-import { accountParams, errorSchema, moneySchema } from "../schemas.ts";
+import { basisHeaders, tellBasis } from "../report-basis.ts";
+import { accountParams, asOfSchema, errorSchema, moneySchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const text = { type: "string" } as const;
@@ -42,7 +43,11 @@ const pricedProperties = {
 
 const pricedLine = {
   type: "object",
-  properties: pricedProperties,
+  properties: {
+    ...pricedProperties,
+    listUnitAmount: { ...moneySchema, description: "The price of one by the list, where a contract makes another" },
+    listCost: { ...moneySchema, description: "quantity x the exact list price, beside listUnitAmount" },
+  },
   required: Object.keys(pricedProperties),
   additionalProperties: false,
 } as const;
@@ -55,7 +60,9 @@ const linesProperties = {
     items: pricedLine,
   },
   unpricedLineItems: { type: "array", description: "What no price covers; it is in no cost", items: unpricedLine },
-  totalCost: { ...moneySchema, description: "Of all line items exactly, rounded once" },
+  totalCost: { ...moneySchema, description: "Of all line items exactly, rounded once; the same as total" },
+  subtotal: { ...moneySchema, description: "By list prices, before what a contract takes off, rounded once" },
+  total: { ...moneySchema, description: "What is owed, rounded once" },
 } as const;
 
 const bucketProperties = {
@@ -82,10 +89,13 @@ const exampleLines = {
   lineItems: [cachedLine],
   unpricedLineItems: [],
   totalCost: cachedLine.totalCost,
+  subtotal: cachedLine.totalCost,
+  total: cachedLine.totalCost,
 } as const;
 
 const response = {
   description: "Lines ordered by series, category, grouping values, then price",
+  headers: basisHeaders,
   type: "object",
   properties: {
     ...linesProperties,
@@ -94,7 +104,10 @@ const response = {
       description: "One for each series, in this order",
       items: {
         type: "object",
-        properties: seriesTotalProperties,
+        properties: {
+          ...seriesTotalProperties,
+          listCost: { ...moneySchema, description: "By list prices, where it differs" },
+        },
         required: Object.keys(seriesTotalProperties),
         additionalProperties: false,
       },
@@ -152,6 +165,7 @@ export function billingSummaryRoutes(app: FastifyInstance, service: Service): vo
               examples: ["2026-06-21"],
             },
             granularity: { type: "string", enum: SUMMARY_GRANULARITIES, description: "DAILY adds usageBuckets" },
+            asOf: asOfSchema,
           },
           required: ["startTime", "endTime"],
         },
@@ -160,8 +174,8 @@ export function billingSummaryRoutes(app: FastifyInstance, service: Service): vo
     },
     async (request, reply) => {
       const { account_id: account } = request.params as { account_id: string };
-      const summary = await service.billingSummary(account, request.query as Query);
-      return reply.type("application/json; charset=utf-8").send(summaryJson(summary));
+      const { report: summary, basis } = await service.billingSummary(account, request.query as Query);
+      return tellBasis(reply, basis).type("application/json; charset=utf-8").send(summaryJson(summary));
     },
   );
 }

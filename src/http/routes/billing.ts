@@ -9,6 +9,7 @@ import { formatInstant } from "../../domain/time.ts";
 import { invoiceJson } from "../../render/invoices.ts";
 import type { Service } from "../../service.ts";
 import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { basisHeaders, tellBasis } from "../report-basis.ts";
 import { int64Of, sentInt64, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, moneySchema, noQuery, unpricedSchema } from "../schemas.ts";
 
@@ -49,8 +50,13 @@ const invoiceExample = {
   startTime: "2026-10-01T00:00:00Z",
   endTime: "2026-11-01T00:00:00Z",
   amount: { currencyCode: "USD", units: "417", nanos: 250331904 },
+  subtotal: { currencyCode: "USD", units: "417", nanos: 250331904 },
+  total: { currencyCode: "USD", units: "417", nanos: 250331904 },
   unpricedQuantities: [],
+  priceBookVersion: "3",
 } as const;
+
+const versionSchema = { type: "string", examples: ["3"] } as const;
 
 const invoiceSchema = {
   type: "object",
@@ -59,8 +65,12 @@ const invoiceSchema = {
     state: { type: "string", enum: ["CLOSED", "PENDING"], description: "PENDING while the month runs" },
     startTime: { ...timeSchema, description: "The start of the UTC month" },
     endTime: { ...timeSchema, description: "Its end, exclusive" },
-    amount: { ...moneySchema, description: "What billingUsage counts for the month, rounded once" },
+    amount: { ...moneySchema, description: "What is owed for the month, rounded once; the same as total" },
+    subtotal: { ...moneySchema, description: "The same by list prices, before what a contract takes off" },
+    total: { ...moneySchema, description: "What is owed, rounded once" },
     unpricedQuantities: unpricedSchema,
+    priceBookVersion: { ...versionSchema, description: "The list price book that it is billed by" },
+    contractVersion: { ...versionSchema, description: "The account's contract book, where it had one" },
   },
   required: Object.keys(invoiceExample),
   additionalProperties: false,
@@ -87,8 +97,9 @@ function invoicesRoute(app: FastifyInstance, service: Service): void {
         operationId: "listInvoices",
         summary: "What the account owes, one invoice a UTC month, newest first",
         description:
-          "Each month that has ended and has usage has an invoice. Amounts are reckoned from today's usage and prices: " +
-          "usage that comes late or is voided, and a corrected price, change the invoice of their month.",
+          "Each month that has ended and has usage has an invoice. It is billed for ever by the price books that were known " +
+          "when the month ended, or by the first of the installation; the running month by the newest. Usage that comes " +
+          "late or is voided changes the invoice of its month.",
         params: accountParams,
         querystring: {
           type: "object",
@@ -105,7 +116,8 @@ function invoicesRoute(app: FastifyInstance, service: Service): void {
         },
         response: {
           200: {
-            description: "One page of invoices",
+            description: "One page of invoices; the headers tell the prices of the running month",
+            headers: basisHeaders,
             type: "object",
             properties: { invoices: { type: "array", items: invoiceSchema }, ...pageReplyProperties },
             required: ["invoices", "totalSize"],
@@ -116,9 +128,11 @@ function invoicesRoute(app: FastifyInstance, service: Service): void {
         },
       },
     },
-    async ({ params, query }) => {
+    async ({ params, query }, reply) => {
       const ask = { ...pageAskOf(query), showPending: query.showPending === "true" };
-      return pageJson("invoices", await service.listInvoices(params.account_id, ask), invoiceJson);
+      const { report: page, basis } = await service.listInvoices(params.account_id, ask);
+      tellBasis(reply, basis);
+      return pageJson("invoices", page, invoiceJson);
     },
   );
 }

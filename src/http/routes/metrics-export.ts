@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { METRICS_COLUMNS, metricsCsv } from "../../render/metrics-csv.ts";
 import type { Service } from "../../service.ts";
 import type { Query } from "../query-string.ts";
+import { basisHeaders, tellBasis } from "../report-basis.ts";
 import { accountParams, errorSchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
@@ -71,7 +72,8 @@ export function metricsExportRoutes(app: FastifyInstance, service: Service): voi
         },
         response: {
           200: {
-            description: "CSV with a header",
+            description: "CSV with a header; the ledger's position is that of the beginning",
+            headers: basisHeaders,
             content: { "text/csv": { schema: { type: "string", examples: [example] } } },
           },
           default: errorSchema,
@@ -80,12 +82,12 @@ export function metricsExportRoutes(app: FastifyInstance, service: Service): voi
     },
     async (request, reply) => {
       const { account_id: account } = request.params as { account_id: string };
-      const pages = await service.exportMetrics(account, request.query as Query);
+      const { report, basis } = await service.exportMetrics(account, request.query as Query);
       // Texts are asked for as the client takes them, and no more once it has gone.
-      const stream = Readable.from(metricsCsv(pages), { objectMode: false });
+      const stream = Readable.from(metricsCsv(report.pages), { objectMode: false });
       open.add(stream);
       stream.once("close", () => open.delete(stream));
-      return reply
+      return tellBasis(reply, basis)
         .type("text/csv; charset=utf-8")
         .header("content-disposition", 'attachment; filename="billing_metrics.csv"')
         .send(stream);

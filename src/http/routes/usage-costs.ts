@@ -12,7 +12,8 @@ import { RANGE_DAYS_MAX } from "../../domain/usage-query.ts";
 import { usageCostsJson } from "../../render/usage-costs.ts";
 import type { Service } from "../../service.ts";
 import { type Query, refuseParameters } from "../query-string.ts";
-import { accountParams, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
+import { basisHeaders, tellBasis } from "../report-basis.ts";
+import { accountParams, asOfSchema, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const text = { type: "string" } as const;
@@ -50,6 +51,7 @@ const body = {
       additionalProperties: false,
       description: "All must hold; an empty value is no filter",
     },
+    asOf: asOfSchema,
     pageSize: {
       type: "integer",
       minimum: 0,
@@ -93,19 +95,22 @@ const rowSchema = {
       },
       additionalProperties: false,
     },
-    subtotal: moneySchema,
+    subtotal: { ...moneySchema, description: "By list prices, before what a contract takes off" },
+    total: { ...moneySchema, description: "What is owed" },
     unpricedQuantities: unpricedSchema,
   },
-  required: ["dimensions", "subtotal", "unpricedQuantities"],
+  required: ["dimensions", "subtotal", "total", "unpricedQuantities"],
   additionalProperties: false,
 } as const;
 
 const response = {
   description: "One page of rows, ordered by startTime, then model, modelTier, user and apiKeyId",
+  headers: basisHeaders,
   type: "object",
   properties: {
     rows: { type: "array", items: rowSchema },
-    subtotal: { ...moneySchema, description: "Of the whole query, on every page" },
+    subtotal: { ...moneySchema, description: "Of the whole query by list prices, on every page" },
+    total: { ...moneySchema, description: "What is owed for the whole query, on every page" },
     unpricedQuantities: { ...unpricedSchema, description: "Of the whole query: what no price covers, in no cost" },
     nextPageToken: { ...text, description: "Left out on the last page. It stays good while new usage arrives" },
     evaluationTime: { ...instant, description: "When this page was made" },
@@ -115,7 +120,7 @@ const response = {
       description: "Whether all usage has a value in every dimension asked for; UNKNOWN when none is asked for",
     },
   },
-  required: ["rows", "subtotal", "unpricedQuantities", "evaluationTime", "attributionCompleteness"],
+  required: ["rows", "subtotal", "total", "unpricedQuantities", "evaluationTime", "attributionCompleteness"],
   additionalProperties: false,
   examples: [
     {
@@ -123,10 +128,12 @@ const response = {
         {
           dimensions: { startTime: "2026-06-20T00:00:00Z", user: "", unattributedDimensions: ["USER"] },
           subtotal: { currencyCode: "USD", units: "0", nanos: 492256016 },
+          total: { currencyCode: "USD", units: "0", nanos: 492256016 },
           unpricedQuantities: [],
         },
       ],
       subtotal: { currencyCode: "USD", units: "0", nanos: 492256016 },
+      total: { currencyCode: "USD", units: "0", nanos: 492256016 },
       unpricedQuantities: [],
       evaluationTime: "2026-06-27T09:30:00Z",
       attributionCompleteness: "INCOMPLETE",
@@ -153,10 +160,12 @@ export function usageCostsRoutes(app: FastifyInstance, service: Service): void {
         response: { 200: response, default: errorSchema },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { account_id: account } = request.params as { account_id: string };
       refuseParameters(request.query as Query);
-      return usageCostsJson(await service.usageCosts(account, request.caller, request.body));
+      const { report: costs, basis } = await service.usageCosts(account, request.caller, request.body);
+      tellBasis(reply, basis);
+      return usageCostsJson(costs);
     },
   );
 }

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { DIMENSIONS } from "../../domain/dimension.ts";
 import { Fault, problem } from "../../domain/fault.ts";
-import type { QueryForm, RawQuery } from "../../domain/query-checker.ts";
+import { isRecord, type QueryForm, type RawQuery } from "../../domain/query-checker.ts";
 import {
   FILTER_VALUES_MAX,
   GRANULARITIES,
@@ -14,7 +14,8 @@ import {
 import { usageJson } from "../../render/billing-usage.ts";
 import type { Service } from "../../service.ts";
 import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
-import { accountParams, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
+import { basisHeaders, tellBasis } from "../report-basis.ts";
+import { accountParams, asOfSchema, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const int64 = { type: "string", description: "An int64 as text" } as const;
@@ -31,11 +32,12 @@ const rangeProperties = {
   usageType: { type: "string", enum: USAGE_TYPE_PARAMETERS, default: "USAGE_TYPE_UNSPECIFIED" },
 } as const;
 
-const questionProperties = {
+export const questionProperties = {
   ...rangeProperties,
   timezone: { type: "string", default: "UTC", description: "IANA name: the edge of the daily bucket" },
   granularity: { type: "string", enum: GRANULARITIES, default: "DAILY" },
   groupBy: { type: "array", maxItems: GROUP_BY_MAX, uniqueItems: true, items: { type: "string", enum: DIMENSIONS } },
+  asOf: asOfSchema,
 } as const;
 
 const condition = {
@@ -44,8 +46,8 @@ const condition = {
   required: ["values"],
   additionalProperties: false,
 } as const;
-const filterProperties = Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, condition]));
-const filterParameters = Object.fromEntries(
+export const filterProperties = Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, condition]));
+export const filterParameters = Object.fromEntries(
   DIMENSIONS.map((dimension) => [
     `filter[${dimension}][values]`,
     { type: "array", items: text, description: `Keep usage with one of these values of ${dimension}` },
@@ -56,57 +58,60 @@ const common = {
   startTime: { ...text, description: "The true start of the local day or hour, with the zone's offset" },
   endTime: { ...text, description: "Its true end" },
   usageType: text,
-  costNanoUsd: { type: "number", description: "The cost in billionths of a dollar, rounded half-even" },
-  cost: moneySchema,
+  costNanoUsd: { type: "number", description: "What is owed, in billionths of a dollar, rounded half-even" },
+  cost: { ...moneySchema, description: "What is owed" },
   unpricedQuantities: unpricedSchema,
   group: { type: "object", additionalProperties: text, description: "The grouping's dimensions and values" },
 } as const;
 
+/** Only on rows of accounts that a contract bears on. */
+const listCost = { ...moneySchema, description: "By list prices; told where the account has a contract" } as const;
+
 function rowSchema(properties: Record<string, unknown>): Record<string, unknown> {
   const all = { ...common, ...properties };
-  return { type: "object", properties: all, required: Object.keys(all), additionalProperties: false };
+  const required = Object.keys(all);
+  return { type: "object", properties: { ...all, listCost }, required, additionalProperties: false };
 }
+
+/** A row of each stream. */
+export const rowSchemas = {
+  serverlessCosts: rowSchema({
+    modelName: { ...text, description: "Filled when grouped by model_name" },
+    promptTokens: int64,
+    cachedPromptTokens: int64,
+    uncachedPromptTokens: int64,
+    completionTokens: int64,
+    audioInputSeconds: { type: "number" },
+    imageCount: int64,
+    apiKeyId: { ...text, description: "Filled when grouped by api_key_id" },
+  }),
+  dedicatedCosts: rowSchema({
+    deploymentId: text,
+    acceleratorType: text,
+    acceleratorSeconds: int64,
+    baseModel: text,
+    placement: text,
+  }),
+  trainingCosts: rowSchema({
+    jobId: text,
+    jobType: text,
+    tokens: int64,
+    acceleratorType: text,
+    acceleratorSeconds: int64,
+    baseModel: text,
+    trainingSessionId: text,
+    annotations: { type: "object", additionalProperties: text },
+  }),
+} as const;
 
 const usageResponse = {
   description: "One row for each bucket, usage type and group that has usage, ordered by startTime, then group",
+  headers: basisHeaders,
   type: "object",
   properties: {
-    serverlessCosts: {
-      type: "array",
-      items: rowSchema({
-        modelName: { ...text, description: "Filled when grouped by model_name" },
-        promptTokens: int64,
-        cachedPromptTokens: int64,
-        uncachedPromptTokens: int64,
-        completionTokens: int64,
-        audioInputSeconds: { type: "number" },
-        imageCount: int64,
-        apiKeyId: { ...text, description: "Filled when grouped by api_key_id" },
-      }),
-    },
-    dedicatedCosts: {
-      type: "array",
-      items: rowSchema({
-        deploymentId: text,
-        acceleratorType: text,
-        acceleratorSeconds: int64,
-        baseModel: text,
-        placement: text,
-      }),
-    },
-    trainingCosts: {
-      type: "array",
-      items: rowSchema({
-        jobId: text,
-        jobType: text,
-        tokens: int64,
-        acceleratorType: text,
-        acceleratorSeconds: int64,
-        baseModel: text,
-        trainingSessionId: text,
-        annotations: { type: "object", additionalProperties: text },
-      }),
-    },
+    serverlessCosts: { type: "array", items: rowSchemas.serverlessCosts },
+    dedicatedCosts: { type: "array", items: rowSchemas.dedicatedCosts },
+    trainingCosts: { type: "array", items: rowSchemas.trainingCosts },
   },
   required: ["serverlessCosts", "dedicatedCosts", "trainingCosts"],
   additionalProperties: false,
@@ -149,13 +154,21 @@ const optionsResponse = {
 
 const description = `Daily buckets in any time zone, grouped and filtered, with dollars on every row. Dimensions: ${DIMENSIONS.join(", ")}.`;
 /** Room for a thousand filter values of any length. */
-const QUERY_BODY_BYTES_MAX = 1024 * 1024;
+export const QUERY_BODY_BYTES_MAX = 1024 * 1024;
 /** The core judges questions, all problems at once; the schemas tell clients their form. */
 const validatorCompiler = () => () => true;
 
+/** A question's body. @throws Fault `wrong_type`. */
+export function bodyOf(body: unknown): RawQuery {
+  if (isRecord(body)) return body;
+  throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
+}
+
 export function usageReportRoutes(app: FastifyInstance, service: Service): void {
-  const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) =>
-    reply.type("application/json; charset=utf-8").send(usageJson(await service.billingUsage(account, query, form)));
+  const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) => {
+    const { report, basis } = await service.billingUsage(account, query, form);
+    return tellBasis(reply, basis).type("application/json; charset=utf-8").send(usageJson(report));
+  };
 
   app.get(
     "/v1/accounts/:account_id/billingUsage",
@@ -216,11 +229,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
     async (request, reply) => {
       const { account_id: account } = request.params as { account_id: string };
       refuseParameters(request.query as Query);
-      const body: unknown = request.body;
-      if (typeof body !== "object" || body === null || Array.isArray(body)) {
-        throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
-      }
-      return answer(account, body as RawQuery, "body", reply);
+      return answer(account, bodyOf(request.body), "body", reply);
     },
   );
   app.get(

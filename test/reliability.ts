@@ -1,0 +1,58 @@
+/**
+ * Runs the tests of zones, hostile input and crashes for long, and writes what they counted into docs/reliability.md:
+ * `npm run reliability -- --minutes 10 --rounds 200 --damages 500 --write`.
+ */
+
+import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+
+const PAGE = join(import.meta.dirname, "../docs/reliability.md");
+const BEGIN = "<!-- figures: written by `npm run reliability -- --write` -->";
+const END = "<!-- end of figures -->";
+const USAGE = "npm run reliability -- [--minutes N] [--rounds N] [--damages N] [--write]";
+
+const number = { type: "string" } as const;
+const options = { minutes: number, rounds: number, damages: number, write: { type: "boolean" } } as const;
+const { values } = parseArgs({ options });
+for (const [name, value] of Object.entries(values)) {
+  if (typeof value === "string" && !/^\d+$/.test(value)) throw new Error(`--${name}: ${value} is no number; ${USAGE}`);
+}
+
+/** Runs the test files; returns their figures, `[name, text]` each. @throws Error when a test fails. */
+async function figuresOf(files: readonly string[], env: Readonly<Record<string, string>>): Promise<[string, string][]> {
+  const paths = files.map((file) => join(import.meta.dirname, file));
+  const child = spawn(process.execPath, ["--test", "--test-reporter=tap", ...paths], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const figures: [string, string][] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (/^\s*(not )?ok /.test(line)) console.log(line.trim());
+    const found = /^\s*# figure ([^:]+): (.*)$/.exec(line);
+    if (found) figures.push([found[1]!, found[2]!]);
+  }
+  const code = child.exitCode ?? (await new Promise((resolve) => child.once("close", resolve)));
+  if (code !== 0) throw new Error(`the tests ended with ${code}`);
+  return figures;
+}
+
+function writePage(figures: readonly (readonly [string, string])[]): void {
+  const page = readFileSync(PAGE, "utf8");
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${PAGE} has no place for figures: ${BEGIN}`);
+  const date = new Date().toISOString().slice(0, "2026-01-01".length);
+  const rows = figures.map(([name, text]) => `| ${name} | ${text.replaceAll("|", "\\|")} |`);
+  const table = [`${date}, Node ${process.versions.node}.`, "", "| test | figures |", "|---|---|", ...rows].join("\n");
+  writeFileSync(PAGE, `${page.slice(0, begin)}${BEGIN}\n\n${table}\n\n${page.slice(end)}`);
+}
+
+const { minutes = "10", rounds = "200", damages = "500" } = values;
+const figures = await figuresOf(
+  ["zones/zones.test.ts", "fuzz/routes.test.ts", "fuzz/decoders.test.ts", "fuzz/hostile.test.ts", "crash/kill.test.ts", "crash/damage.test.ts", "crash/disk.test.ts", "crash/clock.test.ts"], // biome-ignore format: a list
+  { DAYBOOK_FUZZ_SECONDS: `${Number(minutes) * 60}`, DAYBOOK_CRASH_ROUNDS: rounds, DAYBOOK_DAMAGES: damages },
+);
+for (const [name, text] of figures) console.log(`${name}: ${text}`);
+if (values.write) writePage(figures);
