@@ -1,0 +1,100 @@
+/** `npm run simulate`: seeds for some minutes, or one seed again. */
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Campaign, failedSeed, failureText, runCampaign } from "./campaign.ts";
+import { figuresTable, writeFigures } from "./figures.ts";
+import { runSeed, stepsOf } from "./run-seed.ts";
+import { WORLD_NAMES, WORLDS, type WorldName, worldOf } from "./worlds.ts";
+
+const USAGE = `npm run simulate -- [--minutes N] [--engine ${WORLD_NAMES.join("|")}] [--write]
+npm run simulate -- --seed S [--engine E] [--steps A,B,C]
+
+  --minutes N  how long new seeds are run (default 1)
+  --engine E   all seeds in one world (default: each in its own, most of them in sqlite)
+  --seed S     one seed, once
+  --steps ...  only these steps of the seed, as a failure names them
+  --write      writes the figures into docs/reliability.md
+`;
+const PAGE = join(import.meta.dirname, "../../docs/reliability.md");
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n\n${USAGE}`);
+  process.exit(2);
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: "string", default: "1" },
+        engine: { type: "string" },
+        seed: { type: "string" },
+        steps: { type: "string" },
+        write: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+function wholeNumber(name: string, text: string): number {
+  return /^\d{1,10}$/.test(text) ? Number(text) : fail(`--${name}: "${text}" is no whole number`);
+}
+
+const options = readOptions();
+if (options.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+const minutes = Number(options.minutes);
+if (!(minutes > 0 && minutes <= 10_000)) fail(`--minutes: "${options.minutes}" is no number above 0`);
+const world = WORLD_NAMES.find((name) => name === options.engine);
+if (options.engine !== undefined && !world) fail(`--engine: "${options.engine}" is none of ${WORLD_NAMES.join(", ")}`);
+
+if (options.seed !== undefined) await runOne(wholeNumber("seed", options.seed), world);
+else await runMany();
+
+async function runOne(seed: number, asked: WorldName | undefined): Promise<void> {
+  const name = asked ?? worldOf(seed);
+  const all = stepsOf(seed, WORLDS[name]);
+  const steps = options.steps?.split(",").map((step) => wholeNumber("steps", step)) ?? all;
+  const { failure, counts } = await runSeed(seed, WORLDS[name], steps);
+  if (!failure) {
+    process.stdout.write(`seed ${seed} of ${name}: ${counts.steps} steps, all is well\n`);
+    return;
+  }
+  const failed = options.steps ? { seed, world: name, failure, steps } : await failedSeed(seed, name, steps, failure);
+  process.stdout.write(`${failureText(failed)}\n`);
+  process.exitCode = 1;
+}
+
+async function runMany(): Promise<void> {
+  const firstSeed = Date.now() % 1_000_000_000;
+  const began = Date.now();
+  const { totals, failed } = await runCampaign({ ms: minutes * 60_000, firstSeed, world, onSeed: showProgress(began) });
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[2K");
+  process.stdout.write(`seeds from ${firstSeed} on\n\n${figuresTable(totals)}\n`);
+  if (failed) {
+    process.stdout.write(`\n${failureText(failed)}\n`);
+    process.exitCode = 1;
+  } else if (options.write) {
+    writeFigures(PAGE, totals, (Date.now() - began) / 1_000);
+    process.stdout.write("\nwrote docs/reliability.md\n");
+  }
+}
+
+/** One line that is written over, on a terminal; nothing elsewhere. */
+function showProgress(began: number): (totals: Campaign["totals"]) => void {
+  if (!process.stderr.isTTY) return () => undefined;
+  return (totals) => {
+    const all = [...totals.values()];
+    const count = (name: "seeds" | "steps" | "questions"): number => all.reduce((sum, own) => sum + own[name], 0);
+    const seconds = Math.round((Date.now() - began) / 1_000);
+    const line = `${seconds} s of ${minutes * 60} s: ${count("seeds")} seeds, ${count("steps")} steps, ${count("questions")} questions`;
+    process.stderr.write(`\r\u001b[2K${line}`);
+  };
+}
