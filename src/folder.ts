@@ -34,8 +34,13 @@ export function holdFolder(path: string): HeldFolder {
     if (!reason.includes("locked")) throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason }));
     throw new Fault(problem("folder_in_use", "dataFolder", { value: path, pid: processOf(processFile) }));
   }
-  writeFileSync(processFile, `${process.pid}\n`);
   const held = lock;
+  try {
+    writeFileSync(processFile, `${process.pid}\n`);
+  } catch (error) {
+    held.close();
+    throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason: (error as Error).message }));
+  }
   return { path, release: () => held.close() };
 }
 

@@ -114,7 +114,7 @@ test("notification settings: nothing at first, then what was sent last", async (
 test("a file of the first version is brought to today's with what it holds", async (t) => {
   const path = await filePath(t);
   const file = new DatabaseSync(path);
-  file.exec(ACCOUNTS_FILE.migrations[0]!);
+  file.exec(ACCOUNTS_FILE.migrations[0] as string);
   file.exec(`PRAGMA application_id = ${ACCOUNTS_FILE.applicationId}; PRAGMA user_version = 1`);
   file.exec("INSERT INTO accounts VALUES ('old', 'Old', '', 'UNSUSPENDED', 7, 7)");
   file.close();

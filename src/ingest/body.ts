@@ -2,6 +2,7 @@
 
 import { gunzipSync } from "node:zlib";
 import { Fault, type Problem, problem } from "../domain/fault.ts";
+import { refuseBloated } from "../domain/json-text.ts";
 import { BODY_BYTES_MAX, EVENTS_PER_CALL_MAX } from "../domain/usage.ts";
 import { shortName, shownValue } from "./shown.ts";
 
@@ -79,6 +80,7 @@ export function textOf(bytes: Uint8Array): string {
  * @throws Fault bad_json, bad_ndjson, required, unknown_field, wrong_type, too_many
  */
 export function recordsOf(form: BodyForm, text: string): readonly unknown[] {
+  refuseBloated(text);
   if (form === "lines") return parseLines(text);
   const json = parseBody(text);
   switch (form) {

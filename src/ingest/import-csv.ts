@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { type Info, type Parser, parse } from "csv-parse";
+import { CsvError, type Info, type Parser, parse } from "csv-parse";
 import { Fault, problem } from "../domain/fault.ts";
 import { formatInstant, parseInstant } from "../domain/time.ts";
 import { USAGE_TYPES, type UsageType } from "../domain/usage.ts";
@@ -92,8 +92,8 @@ export async function* csvBatches(chunks: AsyncIterable<Uint8Array>, name: strin
 }
 
 function csvFault(error: unknown, name: string): unknown {
-  const { code, message, lines } = error as { code?: string; message: string; lines?: number };
-  if (!code?.startsWith("CSV_")) return error;
+  if (!(error instanceof CsvError)) return error;
+  const { message, lines } = error;
   const line = lines === undefined ? "" : `line ${lines}: `;
   return new Fault(
     problem("file_unusable", "FILE", { value: name, reason: `${line}${message}; mend it and import again` }),

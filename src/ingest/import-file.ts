@@ -133,7 +133,7 @@ async function batchesOf({ name, chunks }: ImportSource): Promise<AsyncGenerator
   const iterator = chunks[Symbol.asyncIterator]();
   const held: Uint8Array[] = [];
   let head = "";
-  for (let size = 0; size < HEAD_BYTES_MAX && !/\S[^\n]*\n/.test(head); ) {
+  for (let size = 0; size < HEAD_BYTES_MAX && !head.trimStart().includes("\n"); ) {
     const next = await iterator.next();
     if (next.done) break;
     held.push(next.value);

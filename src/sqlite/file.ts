@@ -2,12 +2,16 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { Fault, problem } from "../domain/fault.ts";
+import { LogWitness, lostCommits, witnessPath } from "./log-witness.ts";
 
 /** What kind of file it is, in SQLite's header, and the steps from an empty file to today's: step `i` makes version i+1. */
 export interface FileKind {
   readonly applicationId: number;
-  readonly migrations: readonly string[];
+  readonly migrations: readonly Migration[];
 }
+
+/** SQL, or what SQL alone cannot do. It runs inside a transaction. */
+export type Migration = string | ((database: DatabaseSync) => void);
 
 interface OpenOptions {
   readonly readOnly: boolean;
@@ -17,15 +21,55 @@ interface OpenOptions {
 
 const BUSY_TIMEOUT_MS = 5_000;
 
+/** A database whose commits are witnessed beside its write-ahead log. */
+class WitnessedDatabase extends DatabaseSync {
+  readonly #witness: LogWitness;
+
+  constructor(path: string) {
+    super(path, { timeout: BUSY_TIMEOUT_MS });
+    this.#witness = new LogWitness(path);
+  }
+
+  override exec(sql: string): void {
+    if (sql.includes("wal_checkpoint(TRUNCATE)")) this.#witness.end();
+    super.exec(sql);
+    if (sql === "COMMIT") this.#witness.note();
+  }
+
+  noteCommit(): void {
+    this.#witness.note();
+  }
+
+  /** Closes the file, with all of its write-ahead log in it. */
+  override close(): void {
+    this.#witness.end();
+    super.close();
+  }
+
+  /** Closes a file that could not be made use of. */
+  abandon(): void {
+    super.close();
+    this.#witness.endIfEmptied();
+  }
+}
+
+/** To be called after a statement that committed by itself, outside of BEGIN and COMMIT. */
+export function noteCommit(database: DatabaseSync): void {
+  if (database instanceof WitnessedDatabase) database.noteCommit();
+}
+
 /**
  * Opens the file for durable writing (WAL, synchronous=FULL) after bringing it to today's version, or for reading.
  * @throws Fault `folder_newer` when a newer daybook wrote it, `folder_foreign` when it is some other SQLite file or none,
- * `folder_unusable` when it cannot be opened.
+ * `folder_damaged` when it lost what was committed, `folder_unusable` when it cannot be opened.
  */
 export function openFile(path: string, kind: FileKind, options: OpenOptions): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { readOnly: options.readOnly, timeout: BUSY_TIMEOUT_MS });
+    if (!options.readOnly) checkLog(path);
+    database = options.readOnly
+      ? new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS })
+      : new WitnessedDatabase(path);
     database.exec(`PRAGMA cache_size = -${options.cacheMiB * 1024}; PRAGMA temp_store = MEMORY`);
     if (!options.readOnly) {
       checkOrigin(database, path, kind);
@@ -34,7 +78,8 @@ export function openFile(path: string, kind: FileKind, options: OpenOptions): Da
     }
     return database;
   } catch (error) {
-    database?.close();
+    if (database instanceof WitnessedDatabase) database.abandon();
+    else database?.close();
     if (error instanceof Fault) throw error;
     const reason = (error as Error).message;
     if (reason.includes("not a database")) throw new Fault(problem("folder_foreign", "dataFolder", { value: path }));
@@ -42,11 +87,28 @@ export function openFile(path: string, kind: FileKind, options: OpenOptions): Da
   }
 }
 
+/** @throws Fault `folder_damaged` before SQLite touches the file, so that what is left of it stays as it is. */
+export function checkLog(path: string): void {
+  const reason = lostCommits(path);
+  if (reason)
+    throw new Fault(problem("folder_damaged", "dataFolder", { value: path, reason, witness: witnessPath(path) }));
+}
+
+/** SQLite's codes for what the disk, not the statement, is to blame for: READONLY, IOERR, FULL, CANTOPEN. */
+const DISK_CODES = [8, 10, 13, 14];
+
+/** True when the file could not be written or read for now: its disk is full, failing or not to be written. */
+export function isDiskTrouble(error: unknown): boolean {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" && DISK_CODES.includes(errcode & 0xff);
+}
+
 function pragma(database: DatabaseSync, name: string): number {
   return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
 }
 
-function checkOrigin(database: DatabaseSync, path: string, kind: FileKind): void {
+/** @throws Fault `folder_foreign` for another program's file, `folder_newer` for one of a newer daybook. */
+export function checkOrigin(database: DatabaseSync, path: string, kind: FileKind): void {
   const found = pragma(database, "user_version");
   const known = kind.migrations.length;
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()!.n;
@@ -61,7 +123,9 @@ function migrate(database: DatabaseSync, kind: FileKind): void {
   for (let version = pragma(database, "user_version"); version < kind.migrations.length; version += 1) {
     database.exec("BEGIN IMMEDIATE");
     try {
-      database.exec(kind.migrations[version]!);
+      const step = kind.migrations[version]!;
+      if (typeof step === "string") database.exec(step);
+      else step(database);
       database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${version + 1}`);
       database.exec("COMMIT");
     } catch (error) {

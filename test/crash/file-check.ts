@@ -37,15 +37,36 @@ const FOLDED = `
  CREATE TEMP TABLE from_events AS SELECT account, time / 900000 AS slot, series, count(*) AS events, ${SUMMED}
  FROM events WHERE voided_at IS NULL GROUP BY account, time / 900000, series;`;
 
+/** Where the entries of the identities lead: of the log, and of the pages of each part. */
+const PLACES = `
+ SELECT base, entries FROM identity_log UNION ALL
+ SELECT base, pages.entries FROM identity_parts JOIN identity_pages pages ON pages.page / 16777216 = part`;
+const ENTRY_BYTES = 16;
+
+/** Reads the entries of the identities into a table. */
+function readPlaces(database: DatabaseSync): void {
+  database.exec("CREATE TEMP TABLE places (slot INTEGER, seq INTEGER PRIMARY KEY); BEGIN");
+  const insert = database.prepare("INSERT INTO places VALUES (?, ?)");
+  for (const row of database.prepare(PLACES).iterate()) {
+    const { base, entries } = row as unknown as { base: number; entries: Uint8Array };
+    const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
+    for (let at = 0; at < view.byteLength; at += ENTRY_BYTES) {
+      insert.run(view.getUint32(at + 8, true), base + view.getUint32(at + 12, true));
+    }
+  }
+  database.exec("COMMIT");
+}
+
 /** Each query counts rows that must not be. */
 const CONTRADICTIONS: Readonly<Record<string, string>> = {
   "sums without their events": "SELECT count(*) FROM (SELECT * FROM from_sums EXCEPT SELECT * FROM from_events)",
   "events without their sums": "SELECT count(*) FROM (SELECT * FROM from_events EXCEPT SELECT * FROM from_sums)",
   "identities without their event":
-    "SELECT count(*) FROM identities i LEFT JOIN events e USING (account, slot, seq) WHERE e.id IS NOT i.id",
+    "SELECT count(*) FROM places p LEFT JOIN events e USING (slot, seq) WHERE e.id IS NULL",
   "events without their identity":
-    "SELECT count(*) FROM events e LEFT JOIN identities i USING (account, id) WHERE (i.slot, i.seq) IS NOT (e.slot, e.seq)",
-  "events beyond one an identity": "SELECT (SELECT count(*) FROM events) <> (SELECT count(*) FROM identities)",
+    "SELECT count(*) FROM events e LEFT JOIN places p USING (slot, seq) WHERE p.seq IS NULL",
+  "events beyond one an identity": "SELECT (SELECT count(*) FROM events) <> (SELECT count(*) FROM places)",
+  "events of one identity": "SELECT count(*) - count(DISTINCT account || '/' || id) FROM events",
   "events in another slot than their time's": "SELECT count(*) FROM events WHERE slot <> time / 900000",
   "events of a series of another account":
     "SELECT count(*) FROM events e LEFT JOIN series s USING (series) WHERE s.account IS NOT e.account",
@@ -78,6 +99,7 @@ export function readFiles(folder: string): Filed {
     }
     return withDatabase(join(copy, "ledger.db"), (database) => {
       database.exec(FOLDED);
+      readPlaces(database);
       for (const [name, sql] of Object.entries(CONTRADICTIONS)) {
         const count = Number(Object.values(database.prepare(sql).get() ?? {})[0]);
         if (count !== 0) problems.push(`${name}: ${count}`);

@@ -90,7 +90,9 @@ test(`${ROUNDS} kills in the middle of ingest lose nothing and count nothing twi
     assert.deepEqual(filed.problems, []);
     book.judge(filed.events, []);
     const { written, voided } = book;
-    context.diagnostic(`seed ${SEED}: ${JSON.stringify({ written, voided, ...notes })}`);
+    context.diagnostic(
+      `figure kill -9: ${ROUNDS} rounds, seed ${SEED}: ${JSON.stringify({ written, voided, ...notes })}`,
+    );
     assert.ok(notes.unanswered > 0 || ROUNDS < 5, "the kills hit no call: the load is too thin to prove anything");
   });
 });

@@ -75,7 +75,7 @@ test("an import that is killed in the middle is completed by the next one, and e
   // The log of what is written grows with the first batches.
   const ledger = new DatabaseSync(join(data, "ledger.db"), { readOnly: true });
   const count = (): number =>
-    ledger.prepare("SELECT count(*) AS n FROM identities WHERE id >= 'large-' AND id < 'large.'").get()!.n as number;
+    ledger.prepare("SELECT count(*) AS n FROM events WHERE id >= 'large-' AND id < 'large.'").get()!.n as number;
   for (let tries = 0; tries < 1_000 && count() === 0; tries += 1) await new Promise((go) => setTimeout(go, 10));
   killed.signal("SIGKILL");
   assert.equal((await killed.end()).signal, "SIGKILL");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -365,6 +365,25 @@ function oldNode(): string | undefined {
 
 const old = oldNode();
 const skip = old ? false : "no Node older than 26 on the path: the hand-over to Node 26 was NOT tested";
+
+/** The environment and the command line that a process was started with. */
+function startedWith(pid: number): string[] {
+  return [`/proc/${pid}/environ`, `/proc/${pid}/cmdline`].flatMap((file) => readFileSync(file, "utf8").split("\u0000"));
+}
+
+test("the process that was started is the server, and has its memory bounded before it begins", {
+  skip: process.platform === "linux" ? false : "/proc is of Linux",
+}, async () => {
+  const { daybook } = await start({ folder: newFolder() });
+  const known = startedWith(daybook.pid);
+  assert.ok(known.includes("MALLOC_ARENA_MAX=2") && known.includes("--max-semi-space-size=8"), known.join(" "));
+  assert.equal((await daybook.stop()).code, 0);
+  // A cache that cannot be written is done without; what the caller has set stays.
+  const own = { MALLOC_ARENA_MAX: "4", NODE_COMPILE_CACHE: "/dev/null/none" };
+  const second = await start({ folder: newFolder(), env: { ...BOOTSTRAP, ...own } });
+  assert.ok(startedWith(second.daybook.pid).includes("MALLOC_ARENA_MAX=4"));
+  assert.equal((await second.daybook.stop()).code, 0);
+});
 
 test("under an old Node it hands over, and passes signals and exit codes on", { skip }, async () => {
   const options = { node: old!, ownGroup: true };
