@@ -1,0 +1,70 @@
+/** The end of a metered call: its event on disk, or the reason why there is none, counted and logged. */
+
+import type { AnswerMeter } from "./answer-meter.ts";
+import type { RawHeaders } from "./headers.ts";
+import type { GatewayMetrics } from "./metrics.ts";
+import type { Route } from "./routes-table.ts";
+import type { Spool } from "./spool.ts";
+import type { Log } from "./surroundings.ts";
+import { type Asker, type Ending, eventOf, measure } from "./usage-event.ts";
+
+/** What is known of a call before its answer ends. */
+export interface SettledCall {
+  readonly call: { readonly log: Log };
+  readonly account: string;
+  readonly asker: Asker;
+  readonly labels: { readonly upstream: string; readonly model: string };
+  readonly answer: { readonly headers: RawHeaders };
+  /** The spool keeps room for the event. */
+  readonly hasRoom: boolean;
+  /** What becomes of an answer whose usage cannot be put on disk. */
+  readonly whenFull: "open" | "closed";
+  /** When the call came, and when its body had been read; milliseconds of performance.now(). */
+  readonly arrived: number;
+  readonly read: number;
+}
+
+export interface EndedCall extends SettledCall {
+  readonly route: Route;
+  readonly meter: AnswerMeter | undefined;
+  readonly ending: Ending;
+  readonly eventId: string;
+}
+
+/** Resolves when the event is on disk, if there is one; false when the answer must not be whole without it. */
+export async function settleCall(spool: Spool, metrics: GatewayMetrics, ended: EndedCall): Promise<boolean> {
+  const { call, account, asker, labels, answer, route, meter, ending, eventId, whenFull } = ended;
+  const started = performance.now();
+  const told = meter?.told;
+  const lacksLastEvent = meter?.isStream === true && !meter.isLast;
+  const measured = measure({ route, told, headers: answer.headers, ending, lacksLastEvent });
+  const facts = { eventId, account, ...labels };
+  const unmetered = (reason: string): void => {
+    metrics.unmetered.inc({ ...labels, reason });
+    call.log.warn({ ...facts, reason }, "answered without metering");
+  };
+  if (measured.kind === "unknown" || !ended.hasRoom) {
+    unmetered(measured.kind === "unknown" ? measured.reason : "spool_full");
+    return true;
+  }
+  const { quantities } = measured;
+  const event = eventOf(eventId, asker, { route, told, quantities });
+  const estimate = measured.kind === "estimate" ? { estimate: measured.reason } : {};
+  try {
+    await spool.append({ account, event, ...estimate });
+  } catch (error) {
+    call.log.error({ ...facts, err: error }, "the usage could not be put on disk");
+    if (whenFull === "open") unmetered("spool_failed");
+    return whenFull === "open";
+  }
+  if (measured.kind === "estimate") {
+    metrics.estimated.inc({ ...labels, reason: measured.reason });
+    call.log.warn({ ...facts, reason: measured.reason, ...quantities }, "the usage is an estimate");
+  }
+  const { promptTokens = 0, cachedPromptTokens = 0, completionTokens = 0 } = quantities;
+  metrics.tokens.inc({ ...labels, kind: "prompt" }, promptTokens);
+  metrics.tokens.inc({ ...labels, kind: "cached" }, cachedPromptTokens);
+  metrics.tokens.inc({ ...labels, kind: "completion" }, completionTokens);
+  metrics.addedSeconds.observe((ended.read - ended.arrived + performance.now() - started) / 1000);
+  return true;
+}
