@@ -1,0 +1,38 @@
+/** `daybook backup`: a copy of the data folder, or one line that says why there is none. */
+
+import { rmSync } from "node:fs";
+import { SingleBar } from "cli-progress";
+import { backupFolder } from "../../service.ts";
+import { EXIT, sayable } from "../refusal.ts";
+
+interface BackupFlags {
+  readonly data: string;
+  readonly to: string;
+}
+
+const MB = 1_000_000;
+
+/** @throws Fault when the folder is none of ours, or the copy cannot be written. */
+export async function backup({ data, to }: BackupFlags): Promise<void> {
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: "Copying [{bar}] {value} of {total} MB", stream: process.stderr, clearOnComplete: true })
+    : undefined;
+  bar?.start(1, 0);
+  const onProgress = (done: number, total: number): void => {
+    bar?.setTotal(Math.ceil(total / MB));
+    bar?.update(Math.ceil(done / MB));
+  };
+  let folder: string | undefined;
+  const onFolder = (path: string): void => {
+    folder = path;
+  };
+  const stop = (): void => {
+    bar?.stop();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    process.exit(EXIT.interrupted);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  const { events, position, bytes } = await backupFolder(data, to, { onProgress, onFolder }).finally(() => bar?.stop());
+  const counts = `${events} events, position ${position}, ${(bytes / MB).toFixed(1)} MB`;
+  process.stdout.write(`all of ${sayable(data)} is in ${sayable(to)}: ${counts}\n`);
+}
