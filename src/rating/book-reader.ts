@@ -1,6 +1,6 @@
 /** Reads the values of a price book out of YAML nodes, and keeps every mistake with its line instead of stopping. */
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from "yaml";
 import { Fault, type Problem, problem } from "../domain/fault.ts";
 import { type Decimal, parseDecimal } from "../domain/money.ts";
 import { formatInstant, type Instant, parseInstant, SLOT_MS } from "../domain/time.ts";
@@ -62,7 +62,7 @@ export function readBook(name: string, yamlText: string): BookReader {
   };
   const bytes = Buffer.byteLength(yamlText);
   if (bytes > BOOK_BYTES_MAX) {
-    note(1, "", `it has ${bytes} bytes; at most ${BOOK_BYTES_MAX} are allowed; split it into several books`);
+    note(1, "", `it has ${bytes} bytes; at most ${BOOK_BYTES_MAX} are allowed; let one entry name several models`);
     finish();
   }
   const { contents, lines } = parse(yamlText, note);
@@ -91,14 +91,20 @@ function parse(
       version: "1.2",
       logLevel: "error",
     });
-    for (const error of [...document.errors, ...document.warnings]) {
-      const [first = ""] = error.message.split("\n");
-      note(error.linePos?.[0].line ?? 1, "", first.replace(/ at line \d+, column \d+:?$/, ""));
+    // What follows a text that nests too deeply is no mistake of its own.
+    const deep = document.errors.find((error) => error.code === "RESOURCE_EXHAUSTION");
+    for (const error of deep ? [deep] : [...document.errors, ...document.warnings]) {
+      note(error.linePos?.[0].line ?? 1, "", yamlMistake(error, yamlText));
     }
+    if (deep) return { contents: null, lines };
     // Each entry must be readable where it stands; that also leaves a bomb of aliases nothing to burst.
+    const aliases = new Set<string>();
     visit(document, {
       Alias(_, node) {
         const line = node.range ? lines.linePos(node.range[0]).line : 1;
+        const told = `${line} ${node.source}`;
+        if (aliases.has(told)) return;
+        aliases.add(told);
         note(line, "", `*${node.source} is an alias, and a book takes none; write the value out`);
       },
     });
@@ -109,6 +115,18 @@ function parse(
     note(1, "", `it cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`);
     return { contents: null, lines };
   }
+}
+
+/** A mistake of syntax in the words of whoever writes a book; the parser's own where they do. */
+function yamlMistake({ code, message, pos }: YAMLError, yamlText: string): string {
+  if (code === "RESOURCE_EXHAUSTION") return "it nests deeper than any book does; write it flat";
+  if (code === "MULTIPLE_DOCS") return "a second document begins here; a book is one, so take out the ---";
+  if (code === "DUPLICATE_KEY") {
+    const [key = "a field"] = /^[\w.-]+/.exec(yamlText.slice(pos[0], pos[0] + TEXT_CHARACTERS_MAX)) ?? [];
+    return `${key} stands here twice; leave one`;
+  }
+  const [first = ""] = message.split("\n");
+  return first.replace(/ at line \d+, column \d+:?$/, "");
 }
 
 function join(path: string, field: string): string {

@@ -53,6 +53,13 @@ const BAD: [string, string, string, number, RegExp][] = [
   ["a negative price", '"1"', '"-0.5"', 4, /"-0\.5" is negative/],
   ["not a number", '"1"', '"NaN"', 4, /no plain decimal/],
   ["a price below one attodollar", '"1"', '"0.0000000000001"', 4, /would be lost/],
+  [
+    "a price that is a slip of the hand",
+    '"1"',
+    '"1000000000.01"',
+    4,
+    /"1000000000\.01" is above \$1000 a token; state it/,
+  ],
   ["no price", '{ input: "1", output: "2" }', "{}", 4, /states no price/],
   [
     "an unknown price",
@@ -120,9 +127,9 @@ const BAD: [string, string, string, number, RegExp][] = [
   ["an unknown field of the book", "currency: USD", "currency: USD\nversion: 2", 2, /version: unknown field/],
   ["prices that are no list", SOUND.slice(14), "prices: free\n", 2, /prices: "free" stands here; write a list/],
   ["two that could both win", SOUND, SOUND + ANOTHER, 7, /the one on line 3 could both price the same usage/],
-  ["a repeated key", "currency: USD", "currency: USD\ncurrency: USD", 2, /[Kk]eys must be unique/],
+  ["a repeated key", "currency: USD", "currency: USD\ncurrency: USD", 2, /currency stands here twice; leave one/],
   ["no YAML", "prices:", "prices: [", 3, /./],
-  ["a second document", "prices:", "---\nprices:", 2, /multiple documents/],
+  ["a second document", "prices:", "---\nprices:", 2, /a second document begins here; a book is one/],
   ["two that share one of their models", SOUND, SOUND + ANOTHER.replace("m }", "[n, m] }"), 7, /the one on line 3/],
   ["two listed latest first", SOUND, `currency: USD\nprices:\n${ANOTHER}${SOUND.slice(22)}`, 7, /the one on line 3/],
   [
@@ -222,8 +229,8 @@ discounts:
 const SAME = CONTRACT.slice(CONTRACT.indexOf("  -"));
 
 const BAD_CONTRACTS: [string, string, string, number, RegExp][] = [
-  ["no percentage", '"12.5"', '"0"', 3, /not above "0" and at most "100"/],
-  ["more than all", '"12.5"', '"100.01"', 3, /not above "0" and at most "100"/],
+  ["no percentage", '"12.5"', '"0"', 3, /"0" is not above "0" and at most "100"/],
+  ["more than all", '"12.5"', '"100.01"', 3, /"100\.01" is not above "0" and at most "100"/],
   ["a bare percentage", '"12.5"', "12.5", 3, /the bare number 12\.5 .* in quotes/],
   ["a negative percentage", '"12.5"', '"-1"', 3, /is negative/],
   ["a percent sign", '"12.5"', '"12.5%"', 3, /no plain decimal/],
@@ -310,12 +317,17 @@ test("a bomb of aliases, a huge book and a deep one are refused soon, and the la
   const start = performance.now();
   assert.equal(loadPriceBook("trial", SOUND + many.slice(ANOTHER.length)).entries.length, 10_000);
   assert.match(refusal(SOUND + many).message, /there are 10001 entries; at most 10000 are allowed/);
-  assert.match(String(refusal(bomb).problems.map((one) => one.facts.reason)), /\*a is an alias/);
+  const aliases = refusal(bomb).problems.filter((one) => /^\*a is an alias/.test(String(one.facts.reason)));
+  assert.equal(aliases.length, 30, "once a line");
   assert.match(refusal(huge).message, /at most 5242880 are allowed/);
   const before = performance.now();
-  assert.match(refusal(fifty).message, /line 1: it has 52428800 bytes; at most 5242880 are allowed/);
+  assert.match(
+    refusal(fifty).message,
+    /line 1: it has 52428800 bytes; at most 5242880 are allowed; let one entry name/,
+  );
   assert.ok(performance.now() - before < 1000, "such a text is not parsed");
-  assert.equal(refusal(deep).problems[0].code, "bad_price_book");
+  assert.equal(refusal(deep).message, 'price book "trial", line 1: it nests deeper than any book does; write it flat');
+  assert.equal(refusal(deep).problems.length, 1);
   const alike = Array.from({ length: 9_999 }, (_, at) => ANOTHER.replace("m }", `m, placement: p${at} }`)).join("");
   assert.equal(loadPriceBook("trial", SOUND + alike).entries.length, 10_000);
   assert.ok(performance.now() - start < 20_000);

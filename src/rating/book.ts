@@ -7,6 +7,7 @@
 import type { Decimal } from "../domain/money.ts";
 import { type BookReader, type Place, readBook } from "./book-reader.ts";
 import { refuseDisputes } from "./disputes.ts";
+import { decimalText } from "./import/exact-decimal.ts";
 import { readMatch, readParameters } from "./match-reader.ts";
 import {
   ARCHITECTURES,
@@ -26,7 +27,7 @@ import {
   type PriceEntry,
   type StatedPrices,
 } from "./price.ts";
-import { attoOf, unitPriceOf } from "./unit-price.ts";
+import { attoOf, isBeyond, isLost, UNIT_USD_MAX, unitPriceOf } from "./unit-price.ts";
 
 /** Entries, and discounts, of one book: all are compared with their like, and each report may meet each of their dates. */
 export const ENTRIES_MAX = 10_000;
@@ -71,7 +72,10 @@ function readLines<L>(reader: BookReader, list: Place | undefined, read: (place:
   if (!list) return [];
   const places = reader.items(list);
   if (places.length > ENTRIES_MAX) {
-    reader.refuse(list, `there are ${places.length} entries; at most ${ENTRIES_MAX} are allowed; split the book`);
+    reader.refuse(
+      list,
+      `there are ${places.length} entries; at most ${ENTRIES_MAX} are allowed; let one entry name several models`,
+    );
     reader.finish();
   }
   return places.flatMap((place) => read(place) ?? []);
@@ -123,7 +127,7 @@ function readEntry(reader: BookReader, place: Place, multipliers: Multipliers): 
   const dated = readDates(reader, fields);
   if (!match || !stated || !dated) return undefined;
   const entry = { line: place.line, kind, match, stated, ...dated };
-  refuseLost(reader, fields[kind]!, entry, multipliers);
+  refuseOutOfRange(reader, fields[kind]!, entry, multipliers);
   return entry;
 }
 
@@ -144,7 +148,11 @@ function readPercent(reader: BookReader, place: Place): Decimal | undefined {
   const percent = reader.decimal(place);
   if (!percent) return undefined;
   const good = percent.numerator > 0n && percent.numerator <= 100n * 10n ** BigInt(percent.scale);
-  return good ? percent : reader.refuse(place, 'it is not above "0" and at most "100"; it is the percentage taken off');
+  if (good) return percent;
+  return reader.refuse(
+    place,
+    `"${decimalText(percent)}" is not above "0" and at most "100"; it is the percentage taken off`,
+  );
 }
 
 const DATED = ["effectiveFrom", "effectiveTo", "source"] as const;
@@ -186,14 +194,25 @@ const USES = [
   { batch: "true", placement: "US" },
 ];
 
-/** Refuses a price above 0 that would round to 0 (house, law 7). */
-function refuseLost(reader: BookReader, place: Place, entry: PriceEntry, multipliers: Multipliers): void {
-  const lost = KINDS[entry.kind].components.some((component) =>
-    USES.some((use) => {
-      const unit = unitPriceOf(entry, component, multipliers, use);
-      if (!unit || attoOf(unit) > 0n) return false;
-      return [unit.price, ...unit.multipliers.map((one) => one.factor)].every((one) => one.numerator > 0n);
-    }),
+/** Refuses a price above 0 that would round to 0 (house, law 7), and one above {@link UNIT_USD_MAX}. */
+function refuseOutOfRange(reader: BookReader, place: Place, entry: PriceEntry, multipliers: Multipliers): void {
+  const units = KINDS[entry.kind].components.flatMap((component) =>
+    USES.flatMap((use) => unitPriceOf(entry, component, multipliers, use) ?? []),
   );
-  if (lost) reader.refuse(place, "a price is below one attodollar (1e-18 USD) a unit and would be lost");
+  if (units.some((unit) => isLost(unit))) {
+    reader.refuse(place, "a price is below one attodollar (1e-18 USD) a unit and would be lost");
+  }
+  const above = units.find((unit) => isBeyond(attoOf(unit)));
+  if (!above) return;
+  const factors = above.multipliers.map(({ name, factor }) => ` times ${decimalText(factor)} (${name})`).join("");
+  const most = `$${UNIT_USD_MAX} a ${UNIT_NAMES[entry.kind]}`;
+  reader.refuse(place, `"${decimalText(above.price)}"${factors} is above ${most}; state it for the unit that is named`);
 }
+
+const UNIT_NAMES: Readonly<Record<Kind, string>> = {
+  perMillionTokens: "token",
+  perAudioMinute: "millisecond",
+  perImage: "image",
+  perAcceleratorHour: "millisecond",
+  perMillionTrainingTokens: "token",
+};

@@ -151,10 +151,11 @@ test("without a price, the entries that come nearest tell what they need", () =>
   assert.deepEqual(needs({ model: "new-1" }, "uncachedPromptTokens"), [
     [21, ["serviceTier PRIORITY or FAST, not STANDARD"]],
     [16, ["a time from 2026-07-01T00:00:00Z on"]],
-    [25, [`up to 16B; ${size}`, `dense; ${size}`]],
+    [25, [`up to 16B, dense; ${size}`]],
   ]);
   assert.deepEqual(needs({ model: "new-1", serviceTier: "PRIORITY" }, "completionTokens"), [
     [21, ["a price for completionTokens, which it does not state"]],
+    [25, [`up to 16B, dense; ${size}`, "serviceTier STANDARD, not PRIORITY"]],
     [
       16,
       [
@@ -163,7 +164,6 @@ test("without a price, the entries that come nearest tell what they need", () =>
         "a price for completionTokens, which it does not state",
       ],
     ],
-    [25, [`up to 16B; ${size}`, `dense; ${size}`, "serviceTier STANDARD, not PRIORITY"]],
   ]);
   assert.deepEqual(needs({ model: "new-1" }, "uncachedPromptTokens", Date.UTC(2027, 0))[1], [
     16,
@@ -229,3 +229,25 @@ test("a match reads as a few words", () => {
   assert.equal(words("acceleratorType: NVIDIA_L4_24GB, placement: US"), "acceleratorType NVIDIA_L4_24GB; placement US");
   assert.equal(describeMatch({}), "any usage");
 });
+
+test("a price that a discount takes below one attodollar is told as none, with what it lacks", () => {
+  const list = loadPriceBook("list", TINY);
+  const contract = loadPriceBook("acme", TINY.replace(/prices:[\s\S]*/, HALF), "contract");
+  const reason = reasons({ list, contract }, { model: "m" }).get("uncachedPromptTokens")!;
+  assert.equal(reason.net, undefined);
+  assert.deepEqual(
+    reason.others.map(({ line, needs }) => [line, needs]),
+    [[3, ["a price of at least one attodollar (1e-18 USD) a unit, multipliers and discount included"]]],
+  );
+});
+
+const TINY = `currency: USD
+prices:
+  - match: { model: m }
+    perMillionTokens: { input: "0.000000000001" }
+    effectiveFrom: 2026-01-01T00:00:00Z
+    source: s
+`;
+const HALF = `discounts:
+  - { percent: "50", effectiveFrom: 2026-01-01T00:00:00Z, source: s }
+`;

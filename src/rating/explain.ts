@@ -5,7 +5,7 @@ import { type Meter, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
 import { bookField, describeMatch } from "./describe.ts";
 import { inForce } from "./desk.ts";
 import { decimalText } from "./import/exact-decimal.ts";
-import { decidingField, kindPrices, mismatches, specificity, type UsageFacts } from "./match.ts";
+import { decidingField, kindPrices, mismatches, sizedModel, specificity, type UsageFacts } from "./match.ts";
 import {
   type BookKind,
   COMPONENTS,
@@ -180,10 +180,12 @@ function nearest(
     .map(({ book, entry, fields, dated, usage }) => {
       const needs = [
         ...(dated ? [] : [dateNeed(entry, at)]),
-        ...fields.map((field) => fieldNeed(field, entry, usage)),
+        ...fieldNeeds(fields, entry, usage),
         ...(statesNone(entry, component) ? [`a price for ${component}, which it does not state`] : []),
         ...missing(entry, book).map((name) => `the multiplier ${name}, which no book states`),
       ];
+      // Nothing else keeps an entry from a price: what the contract makes of it is lost to rounding.
+      if (needs.length === 0) needs.push(LOST_NEED);
       return { book, entry, needs };
     })
     .sort(
@@ -196,6 +198,8 @@ function nearest(
     .map(({ book, entry, needs }) => ({ ...entryReason(book, entry), lostIn: undefined, needs }));
 }
 
+const LOST_NEED = "a price of at least one attodollar (1e-18 USD) a unit, multipliers and discount included";
+
 function statesNone({ stated }: PriceEntry, component: Component): boolean {
   return !stated[component] && !(component === "cachedPromptTokens" && stated.uncachedPromptTokens);
 }
@@ -206,17 +210,25 @@ function dateNeed({ effectiveFrom, effectiveTo }: PriceEntry, at: Instant): stri
     : `a time before ${formatInstant(effectiveTo!)}`;
 }
 
-function fieldNeed(field: MatchField, { match }: PriceEntry, { usageType, attributes, size }: UsageFacts): string {
+/** Fields of a size that no book states are one need: the size. */
+function fieldNeeds(fields: readonly MatchField[], entry: PriceEntry, usage: UsageFacts): string[] {
+  const unsized = usage.size ? [] : fields.filter((field) => SIZE_FIELDS.includes(field));
+  const others = fields.filter((field) => !unsized.includes(field)).map((field) => fieldNeed(field, entry, usage));
+  return unsized.length === 0 ? others : [sizeNeed(unsized, entry, usage), ...others];
+}
+
+const SIZE_FIELDS: readonly MatchField[] = ["parameters", "architecture"];
+
+function sizeNeed(fields: readonly MatchField[], { match }: PriceEntry, usage: UsageFacts): string {
+  const asked = fields.map((field) => describeMatch({ [field]: match[field] })).join(", ");
+  return `${asked}; no book states the size of ${sizedModel(usage.usageType, usage.attributes) || "a model without name"}`;
+}
+
+function fieldNeed(field: MatchField, { match }: PriceEntry, { attributes }: UsageFacts): string {
   const stated = describeMatch(match[field] === undefined ? {} : { [field]: match[field] });
   if (field === "serviceTier") {
     const tier = attributes.serviceTier || "STANDARD";
     return match.serviceTier ? `${stated}, not ${tier}` : `serviceTier STANDARD, not ${tier}`;
   }
-  if (field === "parameters" || field === "architecture") {
-    const model = USAGE_TYPES[usageType].stream === "SERVERLESS" ? attributes.model : attributes.baseModel;
-    return size
-      ? `${stated}, another size`
-      : `${stated}; no book states the size of ${model || "a model without name"}`;
-  }
-  return stated;
+  return SIZE_FIELDS.includes(field) ? `${stated}, another size` : stated;
 }

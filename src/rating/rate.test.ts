@@ -184,6 +184,39 @@ prices:
   });
 });
 
+test("a price that a contract takes below one attodollar is no price, unless it takes all of it", () => {
+  const entry = (input: string): string => `currency: USD
+prices:
+  - match: { model: m }
+    perMillionTokens: { input: "${input}", cachedInput: "${input}" }
+    effectiveFrom: 2026-01-01T00:00:00Z
+    source: s
+`;
+  const discount = (percent: string): string => `currency: USD
+discounts:
+  - { percent: "${percent}", effectiveFrom: 2026-01-01T00:00:00Z, source: s }
+`;
+  const contract = (text: string): PriceBook => loadPriceBook("trial", text, "contract");
+  const smallest = entry("0.000000000001");
+  const halved = `${smallest.slice(0, 14)}multipliers: { batch: "0.5", source: s }\n`;
+  const list = loadPriceBook("trial", smallest);
+  const calls = CALL("m");
+  const priced = (tariff: Tariff, call = calls): string => {
+    const { net, list: listed } = unitRates(tariff, attributes(call), Date.UTC(2026, 1, 1));
+    const rated = rate(amounts({ promptTokens: 7n }), net);
+    return `${listed.uncachedPromptTokens} ${net.uncachedPromptTokens} ${rated.unpriced.map((one) => one.quantity)}`;
+  };
+  assert.equal(priced(listOnly(list)), "1 1 ");
+  assert.equal(priced({ list, contract: contract(discount("49")) }), "1 1 ");
+  assert.equal(priced({ list, contract: contract(discount("50")) }), "undefined undefined 7");
+  assert.equal(priced({ list, contract: contract(discount("100")) }), "1 0 ");
+  // The list's multiplier bears on the contract's own price, which neither book can see when it is put.
+  const batched = loadPriceBook("trial", `${halved}${entry("1").slice(14)}`);
+  const own = { list: batched, contract: contract(smallest) };
+  assert.equal(priced(own), "1000000000000 1 ");
+  assert.equal(priced(own, CALL("m", { batch: "true" })), "undefined undefined 7");
+});
+
 test("a stated batch or placement sets the multiplier aside; without a multiplier there is no such price", () => {
   const entry = (match: string, price: string): string =>
     `  - { match: { ${match} }, ${price}, effectiveFrom: 2026-01-01T00:00:00Z, source: s }\n`;

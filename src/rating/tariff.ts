@@ -15,7 +15,7 @@ import {
   type PriceEntry,
   type RateAttributes,
 } from "./price.ts";
-import { attoOf, type UnitPrice, unitPriceOf } from "./unit-price.ts";
+import { attoOf, isLost, type UnitPrice, unitPriceOf } from "./unit-price.ts";
 
 /** The installation's list, and one account's contract where it has one. */
 export interface Tariff {
@@ -39,7 +39,10 @@ export interface ListAndNet {
   readonly net: PriceMade;
 }
 
-/** Each component of the usage that has a price at the instant. */
+/**
+ * Each component of the usage that has a price at the instant. A contract's discount, or a multiplier of the list under
+ * its own price, may make too little to be kept: then there is no price, rather than one of 0.
+ */
 export function pricesMade(
   { list, contract }: Tariff,
   attributes: RateAttributes,
@@ -62,6 +65,7 @@ export function pricesMade(
   for (const [component, price] of agreed) {
     if (!listed.has(component)) made.set(component, { list: price, net: price });
   }
+  for (const [component, { net }] of made) if (isLost(net.unit, net.discount)) made.delete(component);
   return made;
 }
 

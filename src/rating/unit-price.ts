@@ -1,6 +1,6 @@
 /** What an entry makes of its stated decimals for one use: the price, what multiplies it, and the one rounding. Pure. */
 
-import { attoPerUnit, type Decimal } from "../domain/money.ts";
+import { ATTO_PER_USD, attoPerUnit, type Decimal } from "../domain/money.ts";
 import { isRestricted } from "./match.ts";
 import {
   type Component,
@@ -18,6 +18,9 @@ export interface UnitPrice {
   readonly per: bigint;
   readonly multipliers: readonly { readonly name: Multiplier; readonly factor: Decimal }[];
 }
+
+/** Dollars a token, millisecond or image. Beyond, the cost of one event could leave the 64 bits of a Money's units. */
+export const UNIT_USD_MAX = 1000n;
 
 type Asked = Pick<PriceEntry, "kind" | "match" | "stated">;
 type Use = Pick<RateAttributes, "batch" | "placement">;
@@ -63,8 +66,20 @@ export function missingMultipliers(entry: Asked, component: Component, factors: 
   return multipliersFor(entry, component, usage).filter((name) => !factors[name]);
 }
 
-/** Attodollars for one unit, rounded once, half-even, multipliers and discount inside . */
+/** Attodollars for one unit, rounded once, half-even, multipliers and discount inside. */
 export function attoOf({ price, per, multipliers }: UnitPrice, discount?: Discount): bigint {
   const factors = multipliers.map((one) => one.factor);
   return attoPerUnit(price, per, discount ? [...factors, discount.factor] : factors);
+}
+
+/** True for a price that is not 0 and becomes 0 when it is rounded: usage at it would be a silent zero (house, law 7). */
+export function isLost(unit: UnitPrice, discount?: Discount): boolean {
+  if (attoOf(unit, discount) > 0n) return false;
+  const factors = [unit.price, ...unit.multipliers.map((one) => one.factor), ...(discount ? [discount.factor] : [])];
+  return factors.every((one) => one.numerator > 0n);
+}
+
+/** True for a unit price, in attodollars, that no book states; see {@link UNIT_USD_MAX}. */
+export function isBeyond(atto: bigint): boolean {
+  return atto > UNIT_USD_MAX * ATTO_PER_USD;
 }

@@ -67,14 +67,13 @@ function rowJson(row: DiffRow): object {
     model: row.model,
     acceleratorType: row.acceleratorType,
     baseModel: row.baseModel,
-    ...totalJson({ beforeAtto: row.before.atto, afterAtto: row.after.atto }),
-    unpricedBefore: unpricedQuantities(row.before.unpriced),
-    unpricedAfter: unpricedQuantities(row.after.unpriced),
+    ...totalJson(row),
   };
 }
 
-/** Each amount as Money, rounded to the nano, and as an exact decimal. */
-function totalJson({ beforeAtto, afterAtto }: DiffTotal): object {
+/** Each amount as Money, rounded to the nano, and as an exact decimal, with what is in neither. */
+function totalJson({ before, after }: DiffTotal): object {
+  const [beforeAtto, afterAtto] = [before.atto, after.atto];
   const differenceAtto = afterAtto - beforeAtto;
   return {
     before: moneyOfAtto(beforeAtto),
@@ -83,5 +82,7 @@ function totalJson({ beforeAtto, afterAtto }: DiffTotal): object {
     beforeUsd: usdTextOfAtto(beforeAtto),
     afterUsd: usdTextOfAtto(afterAtto),
     differenceUsd: usdTextOfAtto(differenceAtto),
+    unpricedBefore: unpricedQuantities(before.unpriced),
+    unpricedAfter: unpricedQuantities(after.unpriced),
   };
 }

@@ -27,7 +27,7 @@ interface DiffSide {
 }
 
 /** Usage that would cost something else, or of which something else would have no price. */
-export interface DiffRow {
+export interface DiffRow extends DiffTotal {
   readonly account: string;
   /** A whole UTC day, of which only what lies in the range was compared. */
   readonly day: Bucket;
@@ -38,14 +38,12 @@ export interface DiffRow {
   /** "" where there is a model, here and below. */
   readonly acceleratorType: string;
   readonly baseModel: string;
-  readonly before: DiffSide;
-  readonly after: DiffSide;
 }
 
-/** The whole usage of the range, with what does not change. */
+/** The same usage on both sides; of a total, the whole usage of the range with what does not change. */
 export interface DiffTotal {
-  readonly beforeAtto: bigint;
-  readonly afterAtto: bigint;
+  readonly before: DiffSide;
+  readonly after: DiffSide;
 }
 
 export interface PriceDiff {
@@ -75,18 +73,14 @@ const ROWS_MAX = 100_000;
 export async function priceDiff(sources: DiffSources, ask: DiffAsk, now: Instant): Promise<PriceDiff> {
   const rows: DiffRow[] = [];
   const accounts: (DiffTotal & { account: string })[] = [];
-  let [beforeAtto, afterAtto] = [0n, 0n];
   for (const account of ask.accounts) {
     const own = await rowsOfAccount(sources, { account, range: ask.range, ...(await ask.tariffsOf(account)) }, now);
     if (own.length === 0) continue;
-    const total = totalOf(own);
-    accounts.push({ account, ...total });
-    beforeAtto += total.beforeAtto;
-    afterAtto += total.afterAtto;
+    accounts.push({ account, ...totalOf(own) });
     for (const row of own) if (differs(row)) rows.push(row);
     if (rows.length > ROWS_MAX) throw new Fault(problem("answer_too_long", "endTime", { max: ROWS_MAX }));
   }
-  return { range: ask.range, rows, accounts, total: { beforeAtto, afterAtto } };
+  return { range: ask.range, rows, accounts, total: totalOf(accounts) };
 }
 
 interface AccountAsk extends TwoTariffs {
@@ -160,13 +154,20 @@ function addTo(side: OpenSide, { quantities }: SumRow, { net }: UnitRates): void
   addUnpriced(side.unpriced, unpriced);
 }
 
-function totalOf(rows: readonly DiffRow[]): DiffTotal {
-  let [beforeAtto, afterAtto] = [0n, 0n];
-  for (const { before, after } of rows) {
-    beforeAtto += before.atto;
-    afterAtto += after.atto;
+function totalOf(parts: readonly DiffTotal[]): DiffTotal {
+  return { before: sumOf(parts.map((one) => one.before)), after: sumOf(parts.map((one) => one.after)) };
+}
+
+function sumOf(sides: readonly DiffSide[]): DiffSide {
+  const sum = openSide();
+  for (const { atto, unpriced } of sides) {
+    sum.atto += atto;
+    addUnpriced(
+      sum.unpriced,
+      [...unpriced].map(([component, quantity]) => ({ component, quantity })),
+    );
   }
-  return { beforeAtto, afterAtto };
+  return sum;
 }
 
 function differs({ before, after }: DiffRow): boolean {

@@ -2,9 +2,9 @@
 
 import type { PriceExplainQuery } from "../domain/price-explain-query.ts";
 import type { Instant } from "../domain/time.ts";
-import { contextClassOf, USAGE_TYPE_NAMES, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
+import { contextClassOf, type Meter, USAGE_TYPE_NAMES, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
 import { explainPrices, type PriceReason } from "../rating/explain.ts";
-import type { Match, RateAttributes } from "../rating/price.ts";
+import { KINDS, type Kind, type Match, type RateAttributes } from "../rating/price.ts";
 import { pricesMade } from "../rating/tariff.ts";
 import type { KnownTariff, Tariffs } from "./tariffs.ts";
 
@@ -30,14 +30,25 @@ export async function priceExplanation(
   return { account, at, tariff, attributes, reasons: explainPrices(tariff, attributes, at) };
 }
 
-/** The first usage type that an entry prices for what was named: what a model is for is seldom in doubt. */
+/**
+ * The first usage type whose own meter an entry prices for what was named, or any of its meters: what a model is for is
+ * seldom in doubt.
+ */
 function pricedType(tariff: KnownTariff, query: PriceExplainQuery, at: Instant): UsageType {
   const meant = USAGE_TYPE_NAMES.filter((one) => isServerless(one) === (query.model !== ""));
-  const named = meant.find((one) => {
+  const priced = meant.map((one) => {
     const made = [...pricesMade(tariff, attributesOf(query, one), at).values()];
-    return made.some(({ net }) => NAMES.some((field) => net.entry.match[field] !== undefined));
+    const named = made.filter(({ net }) => NAMES.some((field) => net.entry.match[field] !== undefined));
+    return { usageType: one, kinds: named.map(({ net }) => net.entry.kind) };
   });
-  return named ?? meant[0]!;
+  const found = priced.find(({ usageType, kinds }) => kinds.some((kind) => pricesOwnMeter(kind, usageType)));
+  return (found ?? priced.find(({ kinds }) => kinds.length > 0))?.usageType ?? meant[0]!;
+}
+
+/** True when the kind of price is for what the usage is first of all counted in: an audio model's calls in its audio. */
+function pricesOwnMeter(kind: Kind, usageType: UsageType): boolean {
+  const meters: readonly Meter[] = KINDS[kind].meters;
+  return meters.includes(USAGE_TYPES[usageType].meters[0]);
 }
 
 /** An entry that asks for none of these is for all of a kind, whatever it is called. */

@@ -31,7 +31,7 @@ export async function readSums(
     const own = sums.rows[at]!;
     return counted ? [...own, ...deploymentRows(deployments, question, now)] : own;
   });
-  return { rows, position: sums.position };
+  return { ...sums, rows };
 }
 
 /** How sums were asked for, and the tariff they are priced by. `fields` hold all of RATE_FIELDS. */

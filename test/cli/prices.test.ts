@@ -71,10 +71,16 @@ test("get, change, check, diff, put, explain", async (t) => {
   assert.match(explained, /^acme, 2026-05-28 00:00:00 UTC, TEXT_COMPLETION_INFERENCE_USAGE, by price book 2\n/);
   assert.ok(
     explained.includes(
-      `\nuncachedPromptTokens: $0.000000475 each\n  $0.95 for 1,000,000 times 0.5 (batch) (price book 2, line ${line + 4})\n`,
+      `\nuncachedPromptTokens: $0.000000475 each\n  $0.95 for 1,000,000 tokens times 0.5 (batch) (price book 2, line ${line + 4})\n`,
     ),
     explained,
   );
+  const unheard = await ok("prices explain nobodys --at 2026-05-28");
+  assert.match(
+    unheard,
+    /\n\nuncachedPromptTokens, cachedPromptTokens, completionTokens: no price\n {2}not price book 2, line \d+: /,
+  );
+  assert.match(unheard, /: it asks for above 16B, dense; no book states the size of nobodys\n/);
   server.setClock("2026-06-15T14:00:00Z");
   const asKnown = await json(`prices explain ${KIMI} --at 2026-05-29 --as-of 2026-06-15T12:30:00Z`);
   assert.deepEqual([asKnown.price_book, asKnown.components[0].net.stated_usd], ["priceBooks/1", "0.95"]);

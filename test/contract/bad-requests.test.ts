@@ -251,7 +251,7 @@ test("wrong method, unknown path, broken bodies, wrong content types", async () 
     ["POST", `${USAGE}:query`, json, "null", 400, "body: null was sent; it must be a JSON object"],
     ["POST", `${USAGE}:query`, json, '"text"', 400, 'body: "text" was sent; it must be a JSON object'],
     ["POST", `${USAGE}:query`, {}, undefined, 400, "body: null was sent; it must be a JSON object"],
-    ["POST", `${USAGE}:query`, json, `"${"x".repeat(1024 * 1024)}"`, 413, "body: is larger than 1048576 bytes; send it in smaller calls"],
+    ["POST", `${USAGE}:query`, json, `"${"x".repeat(1024 * 1024)}"`, 413, "body: is larger than 1048576 bytes; send less in one call"],
     ["POST", `${USAGE}:query`, { "content-type": "text/plain" }, "{}", 415, 'Content-Type: "text/plain" was sent; allowed are application/json'],
     ["POST", `${USAGE}:query`, { "content-type": "application/x-www-form-urlencoded" }, "a=b", 415, 'Content-Type: "application/x-www-form-urlencoded" was sent; allowed are application/json'],
     ["POST", "/v1/accounts/home/usageEvents:void", { "content-type": "application/xml" }, "<a/>", 415, 'Content-Type: "application/xml" was sent; allowed are application/json'],

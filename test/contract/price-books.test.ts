@@ -194,6 +194,30 @@ test("a difference, account by account and day by day, with what has a price on 
   assert.deepEqual(linesOf([json.total], "beforeUsd|afterUsd|difference"), [
     '0.00693 | 0.01132 | {"currencyCode":"USD","units":"0","nanos":4390000}',
   ]);
+  // A total without what has no price would be read as all that is paid.
+  const others = [
+    { quantity: "acceleratorSeconds", amount: "3600" },
+    { quantity: "tokens", amount: "12345" },
+  ];
+  const acmeBefore = [
+    { quantity: "uncachedPromptTokens", amount: "90" },
+    { quantity: "completionTokens", amount: "1" },
+    ...others,
+  ];
+  const acmeAfter = [
+    { quantity: "uncachedPromptTokens", amount: "7" },
+    { quantity: "completionTokens", amount: "3" },
+    ...others,
+  ];
+  const totals = [...json.accounts, json.total] as { unpricedBefore: unknown; unpricedAfter: unknown }[];
+  assert.deepEqual(
+    totals.map(({ unpricedBefore, unpricedAfter }) => [unpricedBefore, unpricedAfter]),
+    [
+      [acmeBefore, acmeAfter],
+      [[], []],
+      [acmeBefore, acmeAfter],
+    ],
+  );
   const one = await diff({ from: { document: from }, to: { document: to }, accounts: ["accounts/beta"] });
   assert.deepEqual(one.json.rows, json.rows.slice(3));
 });

@@ -29,6 +29,18 @@ prices:
     perImage: "0.04"
     effectiveFrom: 2026-01-01T00:00:00Z
     source: pictures
+  - match: { model: hearer }
+    perAudioMinute: "0.0015"
+    effectiveFrom: 2026-01-01T00:00:00Z
+    source: sound
+  - match: { model: omni }
+    perMillionTokens: { input: "1", output: "2" }
+    effectiveFrom: 2026-01-01T00:00:00Z
+    source: text and sound
+  - match: { model: omni }
+    perAudioMinute: "0.002"
+    effectiveFrom: 2026-01-01T00:00:00Z
+    source: text and sound
 `;
 const CONTRACT = `currency: USD
 discounts:
@@ -92,9 +104,11 @@ test("in a gap the next entry prices it, or none, and what comes nearest is told
   );
 });
 
-test("a usage type that was not named is the first that an entry prices for the model itself", async () => {
+test("a usage type that was not named is the first whose own meter an entry prices for the model itself", async () => {
   const typeOf = async (query: string) => (await explain(query, "beta")).json.usageType;
   assert.equal(await typeOf("model=painter"), "IMAGE_GENERATION_USAGE");
+  assert.equal(await typeOf("model=hearer"), "AUDIO_INFERENCE_USAGE");
+  assert.equal(await typeOf("model=omni"), "TEXT_COMPLETION_INFERENCE_USAGE");
   assert.equal(await typeOf("model=unheard-of"), "TEXT_COMPLETION_INFERENCE_USAGE");
   assert.equal(await typeOf("model=painter&usageType=TRAINING_TOKEN_USAGE"), "TRAINING_TOKEN_USAGE");
 });
@@ -133,7 +147,7 @@ test("a check tells the gaps of a book, or its mistakes, and puts nothing", asyn
       body: { priceBook: { document, ...(account && { account }) } },
     });
   assert.deepEqual((await check(LIST)).json, {
-    entryCount: 5,
+    entryCount: 8,
     gaps: [
       {
         kind: "perMillionTokens",

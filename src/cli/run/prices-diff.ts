@@ -21,6 +21,14 @@ interface Amounts {
   readonly beforeUsd: string;
   readonly afterUsd: string;
   readonly differenceUsd: string;
+  readonly unpricedBefore: readonly Unpriced[];
+  readonly unpricedAfter: readonly Unpriced[];
+}
+
+interface Unpriced {
+  readonly quantity: string;
+  /** A plain decimal. */
+  readonly amount: string;
 }
 
 interface Row extends Amounts {
@@ -30,8 +38,6 @@ interface Row extends Amounts {
   readonly model: string;
   readonly acceleratorType: string;
   readonly baseModel: string;
-  readonly unpricedBefore: readonly object[];
-  readonly unpricedAfter: readonly object[];
 }
 
 interface AccountTotal extends Amounts {
@@ -111,7 +117,8 @@ function joined(answers: readonly Answer[], range: TimeRange): Answer & { startT
 }
 
 function summed(list: readonly Amounts[]): Amounts {
-  const sum = (name: keyof Amounts): bigint => list.reduce((total, one) => total + attoOf(one[name]), 0n);
+  const sum = (name: "beforeUsd" | "afterUsd" | "differenceUsd"): bigint =>
+    list.reduce((total, one) => total + attoOf(one[name]), 0n);
   const [before, after, difference] = [sum("beforeUsd"), sum("afterUsd"), sum("differenceUsd")];
   const money = { before: moneyOfAtto(before), after: moneyOfAtto(after), difference: moneyOfAtto(difference) };
   const exact = {
@@ -119,7 +126,19 @@ function summed(list: readonly Amounts[]): Amounts {
     afterUsd: usdTextOfAtto(after),
     differenceUsd: usdTextOfAtto(difference),
   };
-  return { ...money, ...exact };
+  return {
+    ...money,
+    ...exact,
+    unpricedBefore: unpricedSum(list.flatMap((one) => one.unpricedBefore)),
+    unpricedAfter: unpricedSum(list.flatMap((one) => one.unpricedAfter)),
+  };
+}
+
+/** Quantities by their names. They have decimals as amounts of money do, and are added like them. */
+function unpricedSum(list: readonly Unpriced[]): Unpriced[] {
+  const sums = new Map<string, bigint>();
+  for (const { quantity, amount } of list) sums.set(quantity, (sums.get(quantity) ?? 0n) + attoOf(amount));
+  return [...sums].map(([quantity, atto]) => ({ quantity, amount: usdTextOfAtto(atto) }));
 }
 
 /** A decimal of the wire, which has at most 18 digits behind its point. */
@@ -155,7 +174,7 @@ function printDiff(context: Context, diff: Answer, { from, to, range }: Asked): 
     row.startTime.slice(0, 10),
     row.model || [row.acceleratorType, row.baseModel].filter((one) => one !== "").join(" "),
     typeText(row.usageType),
-    ...amountCells(row, row),
+    ...amountCells(row),
   ]);
   const columns = [{ title: "ACCOUNT", shortens: true }, { title: "DAY" }, { title: "MODEL", shortens: true }];
   const typed = { title: "USAGE TYPE", shortens: true, expendable: true };
@@ -164,23 +183,18 @@ function printDiff(context: Context, diff: Answer, { from, to, range }: Asked): 
   const totals = diff.accounts.map((one) => [lastSegment(one.account), ...amountCells(one)]);
   const total = ["TOTAL", ...amountCells(diff.total)];
   stdout.write(textTable([{ title: "ACCOUNT", shortens: true }, ...AMOUNT_COLUMNS], totals, { ...style, total }));
-  if (diff.rows.some((row) => row.unpricedBefore.length + row.unpricedAfter.length > 0)) {
+  if (diff.total.unpricedBefore.length + diff.total.unpricedAfter.length > 0) {
     context.print("\nWhere a + or no price stands, a part or all of the usage has no price; -o json lists it.");
   }
 }
 
-type Unpriced = Pick<Row, "unpricedBefore" | "unpricedAfter">;
-
-function amountCells({ beforeUsd, afterUsd, differenceUsd }: Amounts, unpriced?: Unpriced): string[] {
+function amountCells(amounts: Amounts): string[] {
+  const { beforeUsd, afterUsd, differenceUsd, unpricedBefore, unpricedAfter } = amounts;
   const sign = differenceUsd.startsWith("-") || differenceUsd === "0" ? "" : "+";
-  return [
-    sideText(beforeUsd, unpriced?.unpricedBefore),
-    sideText(afterUsd, unpriced?.unpricedAfter),
-    `${sign}${usdText(differenceUsd)}`,
-  ];
+  return [sideText(beforeUsd, unpricedBefore), sideText(afterUsd, unpricedAfter), `${sign}${usdText(differenceUsd)}`];
 }
 
-function sideText(usd: string, unpriced: readonly object[] = []): string {
+function sideText(usd: string, unpriced: readonly Unpriced[]): string {
   if (unpriced.length === 0) return usdText(usd);
   return usd === "0" ? "no price" : `${usdText(usd)}+`;
 }

@@ -174,7 +174,7 @@ function printExplanation(context: Context, answer: Explanation): void {
     cited.set(place, line);
     return place;
   };
-  for (const component of components) {
+  for (const component of joinedUnpriced(components)) {
     context.print("");
     for (const line of componentLines(component, cite)) context.print(line);
   }
@@ -185,20 +185,35 @@ function printExplanation(context: Context, answer: Explanation): void {
   }
 }
 
+/** Components without a price that lack it for the same reasons, told as one. */
+function joinedUnpriced(components: readonly Component[]): Component[] {
+  const joined: Component[] = [];
+  for (const component of components) {
+    const last = joined.at(-1);
+    const alike =
+      last && !last.net && !component.net && JSON.stringify(last.others) === JSON.stringify(component.others);
+    if (alike) joined[joined.length - 1] = { ...last, quantity: `${last.quantity}, ${component.quantity}` };
+    else joined.push(component);
+  }
+  return joined;
+}
+
 type Cite = (line: Line) => string;
 
 function componentLines({ quantity, list, net, others }: Component, cite: Cite): string[] {
-  const priced = net ? [`${quantity}: $${net.unitUsd} each`, `  ${priceText(net, cite)}`] : [`${quantity}: no price`];
+  const unit = quantity.endsWith("Seconds") ? "seconds" : "tokens";
+  const textOf = (price: Price): string => priceText(price, unit, cite);
+  const priced = net ? [`${quantity}: $${net.unitUsd} each`, `  ${textOf(net)}`] : [`${quantity}: no price`];
   const differs = list && net && JSON.stringify(list) !== JSON.stringify(net);
   return [
     ...priced,
-    ...(differs ? [`  by the list $${list.unitUsd}: ${priceText(list, cite)}`] : []),
+    ...(differs ? [`  by the list $${list.unitUsd}: ${textOf(list)}`] : []),
     ...others.map((one) => `  not ${cite(one)}${whyNot(one)}`),
   ];
 }
 
-function priceText({ statedUsd, perUnits, multipliers, discount, entry }: Price, cite: Cite): string {
-  const per = perUnits === "1" ? "" : ` for ${grouped(perUnits)}`;
+function priceText({ statedUsd, perUnits, multipliers, discount, entry }: Price, unit: string, cite: Cite): string {
+  const per = perUnits === "1" ? "" : ` for ${grouped(perUnits)} ${unit}`;
   const factors = multipliers.map(({ name, factor }) => ` times ${factor} (${name})`).join("");
   const less = discount ? ` less ${discount.percent} % (${cite(discount)})` : "";
   return `$${statedUsd}${per}${factors}${less} (${cite(entry)})`;

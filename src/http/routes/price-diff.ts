@@ -26,6 +26,8 @@ const amounts = {
   beforeUsd: usd,
   afterUsd: usd,
   differenceUsd: usd,
+  unpricedBefore: unpricedSchema,
+  unpricedAfter: unpricedSchema,
 } as const;
 
 const rowSchema = {
@@ -40,8 +42,6 @@ const rowSchema = {
     acceleratorType: { type: "string", description: "Empty where there is a model" },
     baseModel: { type: "string", description: "Empty where there is a model" },
     ...amounts,
-    unpricedBefore: unpricedSchema,
-    unpricedAfter: unpricedSchema,
   },
   additionalProperties: false,
 } as const;
@@ -53,6 +53,8 @@ const amountsExample = {
   beforeUsd: "9.12043715",
   afterUsd: "9.22043715",
   differenceUsd: "0.1",
+  unpricedBefore: [],
+  unpricedAfter: [],
 } as const;
 
 const diffReply = {
@@ -95,8 +97,6 @@ const diffReply = {
           acceleratorType: "",
           baseModel: "",
           ...amountsExample,
-          unpricedBefore: [],
-          unpricedAfter: [],
         },
       ],
       accounts: [{ account: "accounts/acme", ...amountsExample }],

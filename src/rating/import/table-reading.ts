@@ -1,6 +1,7 @@
 /** One model's prices while they are read: what fits goes into its table, and all else is told. Pure. */
 
-import type { Decimal } from "../../domain/money.ts";
+import { attoPerUnit, type Decimal } from "../../domain/money.ts";
+import { isBeyond, UNIT_USD_MAX } from "../unit-price.ts";
 import { decimalOf, isEqual, isLost, NumberText } from "./exact-decimal.ts";
 import type { ListJson } from "./json-text.ts";
 import {
@@ -24,6 +25,7 @@ export interface Place {
 
 const TOO_LONG = "it has more than 30 digits on a side of the point";
 const LOST = "it is below one attodollar (1e-18 USD) a unit";
+const BEYOND = `it is above $${UNIT_USD_MAX} a token, millisecond or image`;
 const UNKNOWN_LIMIT = "usage is not classed by this length; prompts of the class that it cuts have no price";
 const ZERO_ONLY = "a price of 0 beside one that is not expressible would make usage free; it is left out";
 
@@ -58,6 +60,7 @@ export class TableReading {
   put(key: string, place: Place, price: Decimal | undefined): undefined {
     if (!price) return this.miss(key, TOO_LONG);
     if (isLost(price, unitsPer(place.kind))) return this.miss(key, LOST);
+    if (isBeyond(attoPerUnit(price, unitsPer(place.kind)))) return this.miss(key, BEYOND);
     const { kind, variant, part, above } = place;
     const name = JSON.stringify(place);
     const before = this.#keyOf.get(name);
