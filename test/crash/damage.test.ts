@@ -67,7 +67,7 @@ async function answersOf(service: Service): Promise<string> {
     ]) {
       // biome-ignore format: two ranges
       const question = { startTime, endTime, groupBy: ["model_name", "job_id", "annotations.team"] };
-      answers.push(usageJson((await service.billingUsage(account, question, "body")).report));
+      answers.push(usageJson((await service.billingUsage(account, question, "body")).report).toString());
     }
   }
   return answers.join("\n");

@@ -3,6 +3,7 @@
 import type { KeptEvent, UsageBatch } from "../../src/domain/usage.ts";
 import type {
   AppendOutcome,
+  DropAsk,
   EventsPage,
   EventsQuestion,
   Ledger,
@@ -11,6 +12,7 @@ import type {
   VoidOutcome,
 } from "../../src/ledger/ledger.ts";
 import { pageOf } from "../../src/ledger/sqlite/event-page.ts";
+import type { IdentityOptions } from "../../src/ledger/sqlite/identities.ts";
 import { rowsOf } from "../../src/ledger/sqlite/ledger.ts";
 import { Reader } from "../../src/ledger/sqlite/reader.ts";
 import { Writer } from "../../src/ledger/sqlite/writer.ts";
@@ -20,14 +22,16 @@ const QUESTIONS_PER_PACKING = 3;
 
 export class PackedLedger implements Ledger {
   readonly #path: string;
+  readonly #identities: IdentityOptions;
   readonly #writer: Writer;
   #questions = 0;
   /** Days that were packed. */
   packs = 0;
 
-  constructor(path: string) {
+  constructor(path: string, identities: IdentityOptions = {}) {
     this.#path = path;
-    this.#writer = new Writer(path);
+    this.#identities = identities;
+    this.#writer = new Writer(path, identities);
   }
 
   async append(account: string, batch: UsageBatch, at: number): Promise<AppendOutcome> {
@@ -41,8 +45,8 @@ export class PackedLedger implements Ledger {
   async sum(account: string, questions: readonly SumQuestion[]): Promise<Sums> {
     this.#questions += 1;
     if (this.#questions % QUESTIONS_PER_PACKING === 0) this.pack();
-    const { tables, position } = this.#cold((reader) => reader.sum(account, questions));
-    return { rows: tables.map(rowsOf), position };
+    const { tables, ...state } = this.#cold((reader) => reader.sum(account, questions));
+    return { rows: tables.map(rowsOf), ...state };
   }
 
   async find(account: string, id: string): Promise<KeptEvent | undefined> {
@@ -51,6 +55,10 @@ export class PackedLedger implements Ledger {
 
   async events(account: string, question: EventsQuestion): Promise<EventsPage> {
     return pageOf(this.#cold((reader) => reader.events(account, question)));
+  }
+
+  async dropEvents(account: string, ask: DropAsk): Promise<number> {
+    return this.#writer.run([{ ...ask, kind: "drop", account }])[0] as number;
   }
 
   async close(): Promise<void> {
@@ -66,7 +74,7 @@ export class PackedLedger implements Ledger {
   }
 
   #cold<T>(read: (reader: Reader) => T): T {
-    const reader = new Reader(this.#path);
+    const reader = new Reader(this.#path, this.#identities);
     try {
       return read(reader);
     } finally {

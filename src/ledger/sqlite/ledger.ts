@@ -6,6 +6,7 @@ import type { Instant } from "../../domain/time.ts";
 import { EVENTS_PER_CALL_MAX, type KeptEvent, type UsageBatch } from "../../domain/usage.ts";
 import type {
   AppendOutcome,
+  DropAsk,
   EventsPage,
   EventsQuestion,
   Ledger,
@@ -19,7 +20,7 @@ import { type EventTable, pageOf } from "./event-page.ts";
 import { DayPacking } from "./packing.ts";
 import type { SumTables } from "./reader.ts";
 import type { SumTable } from "./sum-table.ts";
-import type { open, ReaderCall, ThreadData } from "./thread.ts";
+import type { open, ReaderCall, Refusal, ThreadData } from "./thread.ts";
 import type { WriterCall } from "./writer.ts";
 
 type TransferList = NonNullable<NonNullable<Parameters<Piscina["run"]>[1]>["transferList"]>;
@@ -111,8 +112,8 @@ export class SqliteLedger implements Ledger {
   }
 
   async sum(account: string, questions: readonly SumQuestion[]): Promise<Sums> {
-    const { tables, position } = await this.#read<SumTables>({ kind: "sum", account, questions });
-    return { rows: tables.map(rowsOf), position };
+    const { tables, ...state } = await this.#read<SumTables>({ kind: "sum", account, questions });
+    return { rows: tables.map(rowsOf), ...state };
   }
 
   async find(account: string, id: string): Promise<KeptEvent | undefined> {
@@ -123,9 +124,15 @@ export class SqliteLedger implements Ledger {
     return pageOf(await this.#read<EventTable>({ kind: "events", account, question }));
   }
 
+  async dropEvents(account: string, ask: DropAsk): Promise<number> {
+    return this.#writer.run({ ...ask, kind: "drop", account } satisfies WriterCall, { name: "write" });
+  }
+
   async #read<T>(call: ReaderCall): Promise<T> {
     if (this.#readers.queueSize >= READS_WAITING_MAX) throw overloaded();
-    return this.#readers.run(call, { name: "read" });
+    const answer: T | Refusal = await this.#readers.run(call, { name: "read" });
+    if (isRefusal(answer)) throw new Fault(answer.problems);
+    return answer;
   }
 
   async close(): Promise<void> {
@@ -134,6 +141,10 @@ export class SqliteLedger implements Ledger {
     await this.#writer.run(undefined, { name: "close" });
     await this.#writer.close();
   }
+}
+
+function isRefusal(answer: unknown): answer is Refusal {
+  return typeof answer === "object" && answer !== null && "problems" in answer;
 }
 
 function overloaded(): Fault {

@@ -8,18 +8,26 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type Instant, SLOT_MS, slotCeil, slotStart } from "../../domain/time.ts";
 import type { KeptEvent, Labels } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
-import type { EventsQuestion, SumQuestion } from "../ledger.ts";
+import {
+  type EventsQuestion,
+  eventDropped,
+  refuseDroppedEdges,
+  refuseDroppedPage,
+  type SumQuestion,
+  type Sums as SumsOf,
+} from "../ledger.ts";
 import { COLUMN_COUNT } from "./day-columns.ts";
 import { type DayPack, type DayRef, Days } from "./days.ts";
+import { DroppedEvents } from "./dropped-events.ts";
 import { type EventTable, PageColumns } from "./event-page.ts";
+import { type IdentityOptions, identitySearch } from "./identities.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
 import { type SeriesList, seriesReader } from "./series-list.ts";
 import { addSlots, EMPTY, groupSeries, isSafe, labelsJudge, Sums, type SumTable } from "./sum-table.ts";
 
-/** A table for each question, and {@link Sums.position}. */
-export interface SumTables {
+/** A table for each question, and what else is told of the state that they are from. */
+export interface SumTables extends Omit<SumsOf, "rows"> {
   readonly tables: readonly SumTable[];
-  readonly position: number;
 }
 
 const CACHE_MIB = 16;
@@ -34,33 +42,48 @@ export class Reader {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #seriesOf: (account: number) => SeriesList;
   readonly #days: Days;
+  readonly #dropped: DroppedEvents;
   readonly #path: string;
   /** Reads events in passing, through a small cache, so that a long export leaves the reports' cache alone. */
   #scan: ReturnType<typeof prepareScan> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, identities: IdentityOptions = {}) {
     this.#path = path;
     this.#database = openFile(path, LEDGER_FILE, { readOnly: true, cacheMiB: CACHE_MIB });
-    this.#statements = prepare(this.#database);
+    this.#statements = prepare(this.#database, identities);
     this.#seriesOf = seriesReader(this.#database);
     this.#days = new Days(this.#database, this.#seriesOf);
+    this.#dropped = new DroppedEvents(this.#database);
   }
 
-  /** Answers all questions from one state of the file. */
+  /** Answers all questions from one state of the file. @throws Fault `edge_dropped`. */
   sum(accountName: string, questions: readonly SumQuestion[]): SumTables {
     return this.#snapshot(() => {
       const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
       if (!found) return { tables: questions.map(() => EMPTY), position: 0 };
       const account = found[0] as number;
+      const keptFrom = this.#dropped.keptFrom(account);
+      refuseDroppedEdges(questions, keptFrom);
       const [position] = this.#statements.position.get(account) as unknown as readonly [number | null];
-      return { tables: questions.map((question) => this.#answer(account, question)), position: position ?? 0 };
+      const tables = questions.map((question) => this.#answer(account, question));
+      return { tables, position: position ?? 0, ...(keptFrom !== undefined && { keptFrom }) };
     });
   }
 
+  /** @throws Fault `event_dropped`. */
   find(accountName: string, id: string): KeptEvent | undefined {
     return this.#snapshot(() => {
-      const row = this.#statements.findEvent.get(accountName, id) as unknown as Row | undefined;
-      if (!row) return undefined;
+      const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
+      if (!found) return undefined;
+      const account = found[0] as number;
+      const places = this.#statements.places(account, id);
+      const row = places
+        .map(({ slot, seq }) => this.#statements.findEvent.get(account, slot, seq, id) as unknown as Row | undefined)
+        .find((event) => event !== undefined);
+      if (!row) {
+        if (places.some((place) => this.#dropped.has(account, id, place))) throw eventDropped(id);
+        return undefined;
+      }
       const [time, series, sent, receivedAt, voidedAt, ...quantities] = row as readonly number[];
       const labels = this.#statements.findLabels.get(series!) as unknown as Labels;
       return {
@@ -75,8 +98,16 @@ export class Reader {
     });
   }
 
-  /** One page of raw events. */
+  /** One page of raw events. @throws Fault `events_dropped`. */
   events(accountName: string, question: EventsQuestion): EventTable {
+    const page = this.#page(accountName, question);
+    const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
+    // After the reading: where an event was missing from it, the drop that took it is known by now.
+    refuseDroppedPage(question, found && this.#dropped.keptFrom(found[0] as number));
+    return page;
+  }
+
+  #page(accountName: string, question: EventsQuestion): EventTable {
     this.#scan ??= prepareScan(this.#path);
     const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
     if (!found) return new PageColumns(0, () => []).table(undefined, () => []);
@@ -180,7 +211,7 @@ export class Reader {
   }
 }
 
-function prepare(database: DatabaseSync) {
+function prepare(database: DatabaseSync, identities: IdentityOptions) {
   const arrays = (sql: string): StatementSync => {
     const statement = database.prepare(sql);
     statement.setReturnArrays(true);
@@ -197,10 +228,10 @@ function prepare(database: DatabaseSync) {
        WHERE account = ? AND slot = ? AND time >= ? AND time < ? AND voided_at IS NULL`,
     ),
     findEvent: arrays(
-      `SELECT time, series, sent, ${arrivalOf("i.seq")}, voided_at, ${meters}
-       FROM identities i JOIN events e ON e.account = i.account AND e.slot = i.slot AND e.seq = i.seq
-       WHERE i.account = (SELECT account FROM accounts WHERE name = ?) AND i.id = ?`,
+      `SELECT time, series, sent, ${arrivalOf("e.seq")}, voided_at, ${meters} FROM events e
+       WHERE account = ? AND slot = ? AND e.seq = ? AND id = ?`,
     ),
+    places: identitySearch(database, identities),
   };
 }
 

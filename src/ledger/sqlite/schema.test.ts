@@ -17,7 +17,7 @@ const TIME = SLOT * SLOT_MS;
 /** A ledger.db as the first version wrote it: one event of 40,000 prompt tokens, tagged by its key. */
 function writeFirstVersion(path: string): void {
   const file = new DatabaseSync(path);
-  file.exec(LEDGER_FILE.migrations[0]!);
+  file.exec(LEDGER_FILE.migrations[0] as string);
   const labels = "'TEXT_COMPLETION_INFERENCE_USAGE', 'm', 'key_1', '', 'STANDARD', '', '', '', '', '', '', '', ''";
   file.exec(`
     INSERT INTO accounts VALUES (1, 'acme');

@@ -52,7 +52,7 @@ function commitWaiting(): void {
   const group: Waiting[] = [];
   let events = 0;
   for (const one of waiting) {
-    const size = one.call.kind === "append" ? one.call.batch.ids.length : one.call.ids.length;
+    const size = sizeOf(one.call);
     if (group.length > 0 && events + size > EVENTS_PER_COMMIT_MAX) break;
     group.push(one);
     events += size;
@@ -60,6 +60,20 @@ function commitWaiting(): void {
   waiting = waiting.slice(group.length);
   commit(group);
   if (waiting.length > 0) setImmediate(commitWaiting);
+}
+
+/** The events that a call touches, at most. */
+function sizeOf(call: WriterCall): number {
+  switch (call.kind) {
+    case "append":
+      return call.batch.ids.length;
+    case "void":
+      return call.ids.length;
+    case "drop":
+      return call.limit;
+    default:
+      return call satisfies never;
+  }
 }
 
 /** Commits the group; when it fails, each call by itself, so that one bad call fails alone. */
@@ -94,7 +108,21 @@ export type ReaderCall =
   | { readonly kind: "pack"; readonly day: DayRef }
   | { readonly kind: "unpacked" };
 
+/** A refusal of a reader on its way to another thread. */
+export interface Refusal {
+  readonly problems: readonly Problem[];
+}
+
 export function read(call: ReaderCall): unknown {
+  try {
+    return answer(call);
+  } catch (error) {
+    if (error instanceof Fault) return { problems: error.problems } satisfies Refusal;
+    throw error;
+  }
+}
+
+function answer(call: ReaderCall): unknown {
   reader ??= new Reader(path);
   switch (call.kind) {
     case "sum":

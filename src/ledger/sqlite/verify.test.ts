@@ -59,7 +59,16 @@ test("a ledger that was written by the writer agrees, past an int64 too", async 
 async function withChange(sql: string): Promise<readonly Difference[]> {
   const database = new DatabaseSync(path);
   database.exec("CREATE TEMP TABLE kept (x)");
-  const copies = ["events", "identities", "sums", "days", "packed_days", "counters"];
+  const copies = [
+    "events",
+    "identity_log",
+    "identity_parts",
+    "identity_pages",
+    "sums",
+    "days",
+    "packed_days",
+    "counters",
+  ];
   for (const table of copies) database.exec(`CREATE TEMP TABLE kept_${table} AS SELECT * FROM main.${table}`);
   database.exec(sql);
   try {
@@ -110,14 +119,24 @@ test("each kind of difference is found and named", async () => {
   });
   assert.equal(day?.kind, "day");
 
-  assert.deepEqual(await withChange("DELETE FROM identities WHERE id = 'acme-9'"), [
-    { kind: "identity", account: "acme", id: "acme-9", lacks: "identity" },
-  ]);
-  assert.deepEqual(await withChange("INSERT INTO identities VALUES (1, 'ghost', 1, 1)"), [
-    { kind: "identity", account: "acme", id: "ghost", lacks: "event" },
-  ]);
+  const last = "seq = (SELECT max(seq) FROM identity_log)";
+  assert.deepEqual(
+    await withChange(`UPDATE identity_log SET entries = substr(entries, 1, length(entries) - 16) WHERE ${last}`),
+    [{ kind: "identity", account: "big", id: "big-3999" }],
+  );
+  // A hash, then slot 1, then number 2 from the base on.
+  const ghost = "x'00000000000000000100000002000000'";
+  assert.deepEqual(
+    await withChange(`UPDATE identity_log SET entries = CAST(entries || ${ghost} AS BLOB) WHERE ${last}`),
+    [{ kind: "entry", slot: 900_000, arrival: 2 }],
+  );
   const lost = await withChange("DELETE FROM events WHERE id = 'acme-5'");
-  assert.deepEqual(lost, [{ kind: "identity", account: "acme", id: "acme-5", lacks: "event" }]);
+  assert.deepEqual(lost, [{ kind: "entry", slot: BASE, arrival: 6 }]);
+  const twice = await withChange("UPDATE events SET id = 'acme-8' WHERE id = 'acme-9'");
+  assert.deepEqual(
+    twice.map(({ kind }) => kind),
+    ["identity", "twice"],
+  );
 
   assert.deepEqual(await withChange("UPDATE events SET time = time + 900000 WHERE id = 'acme-9'"), [
     { kind: "event", account: "acme", id: "acme-9", wrong: "slot" },

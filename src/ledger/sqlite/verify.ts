@@ -1,5 +1,6 @@
 /**
- * Checks a ledger.db against itself: every sum is made again from raw events, every identity is held against its event.
+ * Checks a ledger.db against itself: every sum is made again from raw events, every event is held against its
+ * identity.
  * It reads in bounded pieces and shares no arithmetic with the writer.
  */
 
@@ -7,7 +8,10 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, type Instant, SLOT_MS } from "../../domain/time.ts";
 import { METER_WIRE_FIELD, METERS } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
+import { DroppedEvents } from "./dropped-events.ts";
 import { LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
+import { DroppedCheck } from "./verify-dropped.ts";
+import { IdentityCheck } from "./verify-identities.ts";
 import { packChecker } from "./verify-packs.ts";
 
 /** One thing that is not as it must be. */
@@ -24,8 +28,18 @@ export type Difference =
       readonly kept: bigint;
       readonly recomputed: bigint;
     }
-  /** An event without an identity that leads to it, or an identity that leads to no event. */
-  | { readonly kind: "identity"; readonly account: string; readonly id: string; readonly lacks: "event" | "identity" }
+  /** An event to which not just one entry of the identities leads. */
+  | { readonly kind: "identity"; readonly account: string; readonly id: string }
+  /** Two events of one identity. */
+  | { readonly kind: "twice"; readonly account: string; readonly id: string }
+  /** An entry of the identities that leads to no event. */
+  | { readonly kind: "entry"; readonly slot: Instant; readonly arrival: number }
+  /** An event that was dropped and that not just one entry of the identities leads to: it could be counted again. */
+  | { readonly kind: "dropped"; readonly slot: Instant; readonly arrival: number }
+  /** What is kept of dropped events of a slot is not what was written. */
+  | { readonly kind: "dropped_row"; readonly account: string; readonly slot: Instant }
+  /** A part of the identities whose filter is damaged or does not know all of them. */
+  | { readonly kind: "filter"; readonly part: number }
   /** An event that stands in another slot than its time's, or of a series that the account does not have. */
   | { readonly kind: "event"; readonly account: string; readonly id: string; readonly wrong: "slot" | "series" }
   /** A day with sums and without a version: readers would not see it. */
@@ -39,6 +53,10 @@ export interface Verification {
   readonly events: number;
   /** Sums by slot and series. */
   readonly sums: number;
+  /** Days of accounts whose sums were held against raw events. */
+  readonly days: number;
+  /** Days whose raw events were dropped: their sums could not be. */
+  readonly daysDropped: number;
   /** The first 1,000. */
   readonly differences: readonly Difference[];
   readonly differencesTotal: number;
@@ -86,16 +104,23 @@ export async function verifyLedger(path: string, options: VerifyOptions = {}): P
 
 class Run {
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #database: DatabaseSync;
   readonly #options: VerifyOptions;
   readonly #differences: Difference[] = [];
   #differencesTotal = 0;
   #events = 0;
   #sums = 0;
+  #days = 0;
+  #daysDropped = 0;
   #done = 0;
   #total = 0;
   #arrivalMax = 0;
+  #identities!: IdentityCheck;
+  /** The slot up to which events of the account that is checked were dropped. */
+  #keptFromSlot = 0;
 
   constructor(database: DatabaseSync, options: VerifyOptions) {
+    this.#database = database;
     this.#statements = prepare(database);
     this.#options = options;
   }
@@ -107,29 +132,28 @@ class Run {
 
   verification(): Verification {
     const [differences, differencesTotal] = [this.#differences, this.#differencesTotal];
-    return { events: this.#events, sums: this.#sums, differences, differencesTotal };
+    const [days, daysDropped] = [this.#days, this.#daysDropped];
+    return { events: this.#events, sums: this.#sums, days, daysDropped, differences, differencesTotal };
   }
 
   async all(): Promise<void> {
+    const all = this.#options.account === undefined;
+    this.#identities = new IdentityCheck(this.#database, (difference) => this.found(difference));
     const accounts = this.#accounts();
-    for (const { number } of accounts) {
-      for (const counted of [this.#statements.countEvents, this.#statements.countIdentities]) {
-        this.#total += first(counted.get(number)) as number;
-      }
-    }
+    for (const { number } of accounts) this.#total += first(this.#statements.countEvents.get(number)) as number;
+    if (all) this.#total += this.#identities.count;
     for (const message of this.#statements.integrity.all() as unknown as readonly Row[]) {
       if (message[0] !== "ok") this.found({ kind: "file", message: String(message[0]) });
     }
     await this.#step(0);
     for (const account of accounts) {
-      const events = await this.#checkSums(account);
-      const matched = await this.#checkIdentities(account);
-      // As many identities lead to an event as there are events, unless one has none.
-      if (matched !== events) await this.#findUnidentified(account);
+      this.#events += await this.#checkEvents(account);
       this.#checkDays(account);
       await this.#checkPacks(account);
-      this.#events += events;
     }
+    const dropped = new DroppedCheck(this.#database, (difference) => this.found(difference));
+    this.#arrivalMax = Math.max(this.#arrivalMax, dropped.seqMax);
+    if (all) await this.#identities.entries(dropped, (entries) => this.#step(entries));
     this.#checkCounters();
   }
 
@@ -146,10 +170,14 @@ class Run {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Adds the events up slot by slot and holds each slot against the sums that are kept. Returns the events. */
-  async #checkSums(account: Account): Promise<number> {
+  /**
+   * Adds the events up slot by slot and holds each slot against the sums that are kept, and each event against the
+   * identities. Returns the events.
+   */
+  async #checkEvents(account: Account): Promise<number> {
     const series = new Set(this.#statements.series.all(account.number).map((row) => first(row) as number));
     const kept = this.#keptSums(account);
+    this.#keptFromSlot = Math.ceil((new DroppedEvents(this.#database).keptFrom(account.number) ?? 0) / SLOT_MS);
     let sums = new Map<number, Exact>();
     let slot = -1;
     let arrival = -1;
@@ -183,6 +211,8 @@ class Run {
         }
         sum.add(row, 7);
       }
+      const standing = rows.map((row) => ({ id: String(row[2]), slot: Number(row[0]), seq: Number(row[1]) }));
+      this.#identities.events(account, standing);
       events += rows.length;
       await this.#step(rows.length);
       if (rows.length < ROWS_PER_READ) break;
@@ -221,6 +251,7 @@ class Run {
 
   /** Holds what is kept of a slot against what its events add up to. */
   #compare({ name }: Account, { slot, sums }: SlotSums, recomputed: ReadonlyMap<number, Exact>): void {
+    if (slot < this.#keptFromSlot) return;
     for (const series of new Set([...sums.keys(), ...recomputed.keys()])) {
       this.#sums += 1;
       const kept = sums.get(series);
@@ -234,29 +265,10 @@ class Run {
     }
   }
 
-  /** Returns how many identities lead to an event of their id. */
-  async #checkIdentities(account: Account): Promise<number> {
-    let after = "";
-    let matched = 0;
-    for (;;) {
-      const rows = this.#statements.identities.all(account.number, after) as unknown as readonly Row[];
-      for (const [id, event] of rows as readonly (readonly [string, string | null])[]) {
-        if (event === id) matched += 1;
-        else this.found({ kind: "identity", account: account.name, id, lacks: "event" });
-      }
-      await this.#step(rows.length);
-      if (rows.length < ROWS_PER_READ) return matched;
-      after = rows.at(-1)![0] as string;
-    }
-  }
-
-  async #findUnidentified(account: Account): Promise<void> {
-    for (const row of this.#statements.unidentified.iterate(account.number) as unknown as Iterable<Row>) {
-      this.found({ kind: "identity", account: account.name, id: row[0] as string, lacks: "identity" });
-    }
-  }
-
   #checkDays({ number, name }: Account): void {
+    const keptFromDay = this.#keptFromSlot / SLOTS_PER_DAY;
+    this.#days += first(this.#statements.daysFrom.get(number, keptFromDay)) as number;
+    this.#daysDropped += first(this.#statements.daysBefore.get(number, keptFromDay)) as number;
     for (const row of this.#statements.daysWithout.all(number) as unknown as readonly Row[]) {
       this.found({ kind: "day", account: name, day: (row[0] as number) * DAY_MS });
     }
@@ -341,7 +353,6 @@ function prepare(database: DatabaseSync) {
     integrity: arrays("PRAGMA integrity_check"),
     accounts: arrays("SELECT account, name FROM accounts ORDER BY name"),
     countEvents: arrays("SELECT count(*) FROM events WHERE account = ?"),
-    countIdentities: arrays("SELECT count(*) FROM identities WHERE account = ?"),
     series: arrays("SELECT series FROM series WHERE account = ?"),
     events: arrays(events),
     bigEvents: arrays(events, true),
@@ -349,19 +360,12 @@ function prepare(database: DatabaseSync) {
       `SELECT slot, series, events, ${meters} FROM sums WHERE account = ? ORDER BY slot, series, part`,
       true,
     ),
-    identities: arrays(
-      `SELECT i.id, e.id FROM identities i
-       LEFT JOIN events e ON e.account = i.account AND e.slot = i.slot AND e.seq = i.seq
-       WHERE i.account = ? AND i.id > ? ORDER BY i.id LIMIT ${ROWS_PER_READ}`,
-    ),
-    unidentified: arrays(
-      `SELECT e.id FROM events e LEFT JOIN identities i ON i.account = e.account AND i.id = e.id
-       WHERE e.account = ? AND (i.slot IS NOT e.slot OR i.seq IS NOT e.seq)`,
-    ),
     daysWithout: arrays(
       `SELECT DISTINCT slot / ${SLOTS_PER_DAY} AS day FROM sums s WHERE account = ?
        AND NOT EXISTS (SELECT 1 FROM days d WHERE d.account = s.account AND d.day = s.slot / ${SLOTS_PER_DAY})`,
     ),
+    daysFrom: arrays("SELECT count(*) FROM days WHERE account = ? AND day >= ?"),
+    daysBefore: arrays("SELECT count(*) FROM days WHERE account = ? AND day < ?"),
     wrongPacks: packChecker(database),
     versionMax: arrays("SELECT max(version) FROM days"),
     counter: arrays("SELECT value FROM counters WHERE name = ?"),

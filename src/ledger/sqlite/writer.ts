@@ -7,15 +7,19 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, type Instant, SECOND_MS, SLOT_MS } from "../../domain/time.ts";
 import { differingField, type Labels, labelsKey, METERS, type UsageBatch } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
-import type { AppendOutcome, VoidOutcome } from "../ledger.ts";
+import type { AppendOutcome, DropAsk, VoidOutcome } from "../ledger.ts";
 import type { DayPack, DayRef } from "./days.ts";
+import { DroppedEvents } from "./dropped-events.ts";
+import { Identities, type IdentityOptions } from "./identities.ts";
+import type { Place } from "./identity-entries.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
 
 /** What the writer is asked to do; many of them share a transaction. */
 export type WriterCall =
   | { readonly kind: "append"; readonly account: string; readonly batch: UsageBatch; readonly at: Instant }
-  | { readonly kind: "void"; readonly account: string; readonly ids: readonly string[]; readonly at: Instant };
-export type WriterReply = AppendOutcome | VoidOutcome[];
+  | { readonly kind: "void"; readonly account: string; readonly ids: readonly string[]; readonly at: Instant }
+  | ({ readonly kind: "drop"; readonly account: string } & DropAsk);
+export type WriterReply = AppendOutcome | VoidOutcome[] | number;
 
 const CACHE_MIB = 48;
 const SERIES_REMEMBERED_MAX = 200_000;
@@ -36,9 +40,16 @@ interface Delta {
 
 type Row = readonly (string | number | bigint | null)[];
 
+/** An event of the file: its time, series, series as sent, time of voiding and quantities, and where it stands. */
+interface KnownEvent extends Place {
+  readonly row: Row;
+}
+
 export class Writer {
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #identities: Identities;
+  readonly #dropped: DroppedEvents;
   readonly #accounts = new Map<string, number>();
   readonly #series = new Map<string, number>();
   #deltas = new Map<number, Delta>();
@@ -49,15 +60,18 @@ export class Writer {
   /** The second that the last event was received in. */
   #arrival: Instant | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, options: IdentityOptions = {}) {
     this.#database = openFile(path, LEDGER_FILE, { readOnly: false, cacheMiB: CACHE_MIB });
     this.#database.exec(`PRAGMA wal_autocheckpoint = ${WAL_PAGES_BEFORE_CHECKPOINT}`);
     this.#statements = prepare(this.#database);
+    this.#identities = new Identities(this.#database, options);
+    this.#dropped = new DroppedEvents(this.#database);
     this.#forget();
   }
 
   /** Runs all calls in one transaction; when it returns, they are on disk. When it throws, nothing was written. */
   run(calls: readonly WriterCall[]): WriterReply[] {
+    this.#identities.prepare(this.#seq);
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       const replies = calls.map((call) => {
@@ -66,15 +80,20 @@ export class Writer {
             return this.#append(call.account, call.batch, call.at);
           case "void":
             return call.ids.map((id) => this.#void(call.account, id, call.at));
+          case "drop":
+            return this.#drop(call.account, call);
           default:
             return call satisfies never;
         }
       });
+      this.#identities.write();
       this.#writeSums();
       this.#database.exec("COMMIT");
+      this.#identities.commit();
       return replies;
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      this.#identities.rollback();
       this.#forget();
       throw error;
     }
@@ -123,7 +142,7 @@ export class Writer {
   }
 
   #append(accountName: string, batch: UsageBatch, receivedAt: Instant): AppendOutcome {
-    const { insertIdentity, insertEvent } = this.#statements;
+    const { insertEvent } = this.#statements;
     const account = this.#accountOf(accountName);
     const seriesOf = batch.labels.map(() => 0);
     const series = (place: number): number => {
@@ -134,18 +153,22 @@ export class Writer {
     let created = 0;
     let duplicates = 0;
     const { ids, times, quantities } = batch;
+    const hashes = this.#identities.hashes(account, ids);
     for (let at = 0; at < ids.length; at += 1) {
       const id = ids[at]!;
       const time = times[at]!;
-      const slot = Math.floor(time / SLOT_MS);
-      const seq = this.#seq + 1;
-      if (insertIdentity.run(account, id, slot, seq).changes === 0) {
-        const field = this.#differs(account, id, batch, at);
+      const [low, high] = [hashes[2 * at]!, hashes[2 * at + 1]!];
+      const known = this.#eventAmong(this.#identities.find(low, high), account, id);
+      if (known) {
+        const field = known === "dropped" ? undefined : this.#differs(known, batch, at);
         if (field === undefined) duplicates += 1;
         else conflicts.push({ at, field });
         continue;
       }
+      const slot = Math.floor(time / SLOT_MS);
+      const seq = this.#seq + 1;
       this.#seq = seq;
+      this.#identities.add(low, high, { slot, seq });
       if (created === 0) this.#arrive(seq, receivedAt);
       const own = series(batch.series[at]!);
       const sent = batch.sent[at] === batch.series[at] ? null : series(batch.sent[at]!);
@@ -182,12 +205,11 @@ export class Writer {
   }
 
   /** The first field in which event `at` differs from the kept one of the same id. */
-  #differs(account: number, id: string, batch: UsageBatch, at: number): string | undefined {
-    const row = this.#eventOf(account, id)!;
+  #differs({ row }: KnownEvent, batch: UsageBatch, at: number): string | undefined {
     const kept = {
-      time: row[1] as number,
-      sent: this.#labelsOf((row[3] ?? row[2]) as number),
-      quantities: row.slice(5) as number[],
+      time: row[0] as number,
+      sent: this.#labelsOf((row[2] ?? row[1]) as number),
+      quantities: row.slice(4) as number[],
     };
     const quantities = [...batch.quantities.subarray(at * METER_COUNT, (at + 1) * METER_COUNT)];
     return differingField(kept, { time: batch.times[at]!, sent: batch.labels[batch.sent[at]!]!, quantities });
@@ -195,17 +217,31 @@ export class Writer {
 
   #void(accountName: string, id: string, at: Instant): VoidOutcome {
     const account = this.#accountOf(accountName);
-    const identity = this.#statements.findIdentity.get(account, id) as unknown as Row | undefined;
-    if (!identity) return "not_found";
-    const [slot, seq] = identity as readonly [number, number];
-    if (this.#statements.voidEvent.run(at, account, slot, seq).changes === 0) return "already_voided";
-    const row = this.#eventOf(account, id)!;
-    this.#count(account, slot, row[2] as number, Float64Array.from(row.slice(5) as number[]), -1);
+    const [low, high] = this.#identities.hashes(account, [id]) as unknown as readonly [number, number];
+    const known = this.#eventAmong(this.#identities.find(low, high), account, id);
+    if (!known) return "not_found";
+    if (known === "dropped") return "dropped";
+    const { row, slot, seq } = known;
+    if (row[3] !== null) return "already_voided";
+    this.#statements.voidEvent.run(at, account, slot, seq);
+    this.#count(account, slot, row[1] as number, Float64Array.from(row.slice(4) as number[]), -1);
     return "voided";
   }
 
-  #eventOf(account: number, id: string): Row | undefined {
-    return this.#statements.findEvent.get(account, id) as unknown as Row | undefined;
+  #drop(accountName: string, { before, limit }: DropAsk): number {
+    const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
+    return found ? this.#dropped.drop(found[0] as number, Math.floor(before / SLOT_MS), limit) : 0;
+  }
+
+  /** The event of this account and id, if it stands in one of the places, or stood there until it was dropped. */
+  #eventAmong(places: readonly Place[], account: number, id: string): KnownEvent | "dropped" | undefined {
+    for (let at = 0; at < places.length; at += 1) {
+      const { slot, seq } = places[at]!;
+      const row = this.#statements.findEvent.get(account, slot, seq, id) as unknown as Row | undefined;
+      if (row) return { row, slot, seq };
+      if (this.#dropped.has(account, id, places[at]!)) return "dropped";
+    }
+    return undefined;
   }
 
   #labelsOf(series: number): Labels {
@@ -305,22 +341,15 @@ function prepare(database: DatabaseSync) {
       `SELECT series FROM series WHERE account = ? AND ${labels.map((name) => `${name} = ?`).join(" AND ")}`,
     ),
     findLabels: arrays(`SELECT ${labels.join(", ")} FROM series WHERE series = ?`),
-    insertIdentity: database.prepare(
-      "INSERT INTO identities (account, id, slot, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    ),
-    findIdentity: arrays("SELECT slot, seq FROM identities WHERE account = ? AND id = ?"),
     insertEvent: database.prepare(
       `INSERT INTO events (account, slot, seq, id, time, series, sent, ${METER_COLUMNS.join(", ")})
        VALUES (${marks(7 + METER_COUNT)})`,
     ),
     findEvent: arrays(
-      `SELECT e.id, time, series, sent, voided_at, ${METER_COLUMNS.join(", ")}
-       FROM identities i JOIN events e ON e.account = i.account AND e.slot = i.slot AND e.seq = i.seq
-       WHERE i.account = ? AND i.id = ?`,
+      `SELECT time, series, sent, voided_at, ${METER_COLUMNS.join(", ")} FROM events
+       WHERE account = ? AND slot = ? AND seq = ? AND id = ?`,
     ),
-    voidEvent: database.prepare(
-      "UPDATE events SET voided_at = ? WHERE account = ? AND slot = ? AND seq = ? AND voided_at IS NULL",
-    ),
+    voidEvent: database.prepare("UPDATE events SET voided_at = ? WHERE account = ? AND slot = ? AND seq = ?"),
     addSum: database.prepare(
       `INSERT INTO sums (account, slot, series, part, ${summed.join(", ")}) VALUES (${marks(4 + summed.length)})
        ON CONFLICT DO UPDATE SET ${summed.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
