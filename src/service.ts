@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { enrich, mentioned } from "./accounts/enrich.ts";
 import type { Page, PageAsk } from "./accounts/paging.ts";
-import type { Caller, QuotaPatch } from "./accounts/records.ts";
+import type { Account, AccountPatch, BudgetScope, Caller, QuotaPatch } from "./accounts/records.ts";
 import { Accounts } from "./accounts/store.ts";
+import { Budgets } from "./budgets/budgets.ts";
 import { type Backup, type BackupOptions, copyFolder } from "./backup.ts";
 import { parseExportQuery } from "./domain/export-query.ts";
 import { Fault, problem } from "./domain/fault.ts";
@@ -15,7 +16,8 @@ import { parsePriceDiffQuery } from "./domain/price-diff-query.ts";
 import { parsePriceExplainQuery } from "./domain/price-explain-query.ts";
 import type { QueryForm, RawQuery } from "./domain/query-checker.ts";
 import { parseSummaryQuery } from "./domain/summary-query.ts";
-import { type Instant, TZDB_VERSION } from "./domain/time.ts";
+import { ATTO_PER_USD } from "./domain/money.ts";
+import { type Instant, monthAround, TZDB_VERSION, type TimeRange } from "./domain/time.ts";
 import type { KeptEvent } from "./domain/usage.ts";
 import { parseUsageCostsQuery } from "./domain/usage-costs-query.ts";
 import { parseUsageExplainQuery } from "./domain/usage-explain-query.ts";
@@ -23,6 +25,7 @@ import { parseUsageQuery, USAGE_RANGE_PARAMETERS } from "./domain/usage-query.ts
 import { type HeldFolder, holdFolder } from "./folder.ts";
 import type { Rejected } from "./ingest/decode.ts";
 import { Decoder } from "./ingest/decoder.ts";
+import { addEvent, batchOfColumns, emptyColumns } from "./ingest/event.ts";
 import { type ImportHooks, type ImportSource, type ImportTotals, importFile } from "./ingest/import-file.ts";
 import type { Ledger, VoidOutcome } from "./ledger/ledger.ts";
 import { SqliteLedger } from "./ledger/sqlite/ledger.ts";
@@ -45,13 +48,16 @@ import {
   putBookText,
 } from "./report/price-books.ts";
 import { type PriceExplanation, priceExplanation } from "./report/price-explanation.ts";
-import { type UsedQuota, usedQuota } from "./report/quota-usage.ts";
+import { type QuotaFacts, type UsedQuota, usedQuota } from "./report/quota-usage.ts";
 import { type Based, based } from "./report/report-basis.ts";
+import { type Quote, quoteOf, spendOf } from "./report/spend.ts";
 import { Tariffs } from "./report/tariffs.ts";
 import { type UsageCosts, usageCosts } from "./report/usage-costs.ts";
 import { type ExplainSources, type UsageExplanation, usageExplanation } from "./report/usage-explanation.ts";
+import { Retention, type RetentionRun } from "./retention.ts";
 
 export type { ImportReject, ImportTotals } from "./ingest/import-file.ts";
+export type { Quote } from "./report/spend.ts";
 export type { Difference } from "./ledger/sqlite/verify.ts";
 export { importPriceList, LIST_BYTES_MAX, type ListKind } from "./rating/import/import.ts";
 export type { Finding, ImportReport } from "./rating/import/report.ts";
@@ -96,8 +102,10 @@ export interface NewBook {
   readonly createdBy: string;
 }
 
+const NO_DEPLOYMENTS: Parameters<typeof enrich>[2] = new Map();
 const LEDGER = "ledger.db";
 const READER_THREADS = 2;
+const ACCOUNTS_PER_PAGE = 200;
 
 /** The price book that comes with Daybook. */
 export const SHIPPED_PRICES: string = fileURLToPath(new URL("../prices/default.yaml", import.meta.url));
@@ -105,11 +113,14 @@ export const SHIPPED_PRICES: string = fileURLToPath(new URL("../prices/default.y
 export class Service {
   readonly accounts: Accounts;
   readonly now: () => Instant;
+  /** What inference calls are held to. */
+  readonly budgets: Budgets;
   readonly #folder: HeldFolder;
   readonly #ledger: Ledger;
   readonly #decoder: Decoder;
   readonly #tariffs: Tariffs;
   readonly #bookReading: BookReading;
+  #retention: Retention | undefined;
   /** The list book that was in force when the folder was opened, and how it came to be. */
   readonly bookAtStart: BookAtStart;
 
@@ -130,6 +141,11 @@ export class Service {
     this.bookAtStart = parts.bookAtStart;
     this.now = parts.now;
     this.#decoder = new Decoder();
+    this.budgets = new Budgets({
+      now: this.now,
+      limits: (account) => this.accounts.limits(account),
+      spent: (account, month, scopes) => this.spent(account, month, scopes),
+    });
   }
 
   /**
@@ -200,11 +216,77 @@ export class Service {
     return importFile(source, (bytes) => this.writeUsage(account, { bytes, ...form }), hooks);
   }
 
+  /**
+   * What a usage event would cost the account now, without writing it.
+   * @param event under its wire fields.
+   * @throws Fault with the first problem that the event has.
+   */
+  async quote(account: string, event: Readonly<Record<string, unknown>>): Promise<Quote> {
+    const columns = emptyColumns(1, account, this.now());
+    const found = addEvent(columns, event);
+    if (found) throw new Fault(found);
+    const batch = batchOfColumns(columns);
+    const { apiKeyIds } = mentioned(batch);
+    const [keyFacts, tariff] = await Promise.all([
+      this.accounts.keyFacts(account, apiKeyIds),
+      this.#tariffs.at(account),
+    ]);
+    return quoteOf(tariff, enrich(batch, keyFacts, NO_DEPLOYMENTS));
+  }
+
+  /** What each scope has cost in a range by the ledger, in attodollars. */
+  async spent(account: string, range: TimeRange, scopes: readonly BudgetScope[]): Promise<readonly bigint[]> {
+    const { costs } = await spendOf(await this.#sources(account), { account, range, scopes }, this.now());
+    return costs.map(({ atto }) => atto);
+  }
+
+  /** The one account that a caller sees, or, for the operator (undefined), all. */
+  async listAccounts(only: string | undefined, ask: PageAsk): Promise<Page<Account>> {
+    const page = await this.accounts.listAccounts(only, ask);
+    return { ...page, items: await Promise.all(page.items.map((account) => this.#suspended(account))) };
+  }
+
+  /** @throws Fault `not_found`. */
+  async getAccount(account: string): Promise<Account> {
+    return this.#suspended(await this.accounts.getAccount(account));
+  }
+
+  /** Changes what is named. */
+  async patchAccount(account: string, patch: AccountPatch): Promise<Account> {
+    return this.#suspended(await this.accounts.patchAccount(account, patch));
+  }
+
+  /** The account as it stands to its monthly limit now: a raised limit or a new month needs nobody's doing. */
+  async #suspended(account: Account): Promise<Account> {
+    const { monthlySpendUsd, timezone } = await this.accounts.limits(account.id);
+    if (monthlySpendUsd === undefined || account.suspendState !== "UNSUSPENDED") return account;
+    const [atto = 0n] = await this.spent(account.id, monthAround(this.now(), timezone), [{ kind: "account" }]);
+    if (atto < monthlySpendUsd * ATTO_PER_USD) return account;
+    return { ...account, suspendState: "MONTHLY_SPEND_LIMIT_EXCEEDED" };
+  }
+
   /** Takes events out of every report; they stay readable. */
   async voidUsage(account: string, ids: readonly string[]): Promise<VoidOutcome[]> {
     return this.#ledger.void(account, ids, this.now());
   }
 
+  /** Drops raw events that are older than so many days, from now on until {@link close}; `told` hears of each run. */
+  keepEvents(keepDays: number, told: (run: RetentionRun) => void): void {
+    const [accountIds, now] = [() => this.#accountIds(), this.now];
+    this.#retention ??= new Retention({ ledger: this.#ledger, accountIds, now, keepDays, told });
+    this.#retention.start();
+  }
+
+  async *#accountIds(): AsyncGenerator<string> {
+    let pageToken: string | undefined;
+    do {
+      const page = await this.accounts.listAccounts(undefined, { pageSize: ACCOUNTS_PER_PAGE, pageToken });
+      for (const { id } of page.items) yield id;
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined);
+  }
+
+  /** @throws Fault `event_dropped`. */
   async findUsage(account: string, id: string): Promise<KeptEvent | undefined> {
     return this.#ledger.find(account, id);
   }
@@ -233,18 +315,20 @@ export class Service {
   /** The quotas with what is used of each up to now. */
   async listQuotas(account: string, ask: PageAsk): Promise<Page<UsedQuota>> {
     const page = await this.accounts.listQuotas(account, ask);
-    const [sources, now] = [await this.#sources(account), this.now()];
-    return { ...page, items: await Promise.all(page.items.map((quota) => usedQuota(sources, quota, now))) };
+    const [sources, facts, now] = [await this.#sources(account), await this.#quotaFacts(account), this.now()];
+    return { ...page, items: await Promise.all(page.items.map((quota) => usedQuota(sources, quota, facts, now))) };
   }
 
   /** @throws Fault `not_found`. */
   async getQuota(account: string, id: string): Promise<UsedQuota> {
-    return usedQuota(await this.#sources(account), await this.accounts.getQuota(account, id), this.now());
+    const quota = await this.accounts.getQuota(account, id);
+    return usedQuota(await this.#sources(account), quota, await this.#quotaFacts(account), this.now());
   }
 
   /** @throws Fault `not_found`, or for a value that is over the maxValue. */
   async patchQuota(account: string, id: string, patch: QuotaPatch): Promise<UsedQuota> {
-    return usedQuota(await this.#sources(account), await this.accounts.patchQuota(account, id, patch), this.now());
+    const quota = await this.accounts.patchQuota(account, id, patch);
+    return usedQuota(await this.#sources(account), quota, await this.#quotaFacts(account), this.now());
   }
 
   /** One invoice for each UTC month with usage, newest first. */
@@ -307,6 +391,7 @@ export class Service {
 
   /** Finishes what was accepted, then closes the files and gives up the folder. */
   async close(): Promise<void> {
+    await this.#retention?.close();
     await this.#decoder.close();
     await this.#bookReading.close();
     await this.#ledger.close();
@@ -316,6 +401,11 @@ export class Service {
 
   async #sources(account: string, asOf?: Instant): Promise<ExplainSources> {
     return { ledger: this.#ledger, accounts: this.accounts, tariff: await this.#tariffs.at(account, asOf) };
+  }
+
+  async #quotaFacts(account: string): Promise<QuotaFacts> {
+    const { timezone } = await this.accounts.limits(account);
+    return { timezone, requestsPerMinute: this.budgets.rates.busiest(account) };
   }
 
   /** Makes a report by the prices that were known at `asOf`, and says what it was made of. */

@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { addBackup } from "./commands/backup.ts";
 import { addBilling } from "./commands/billing.ts";
 import { addImport } from "./commands/import.ts";
+import { addBudget } from "./commands/limits.ts";
 import { addPrices } from "./commands/prices.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServe } from "./commands/serve.ts";
@@ -34,6 +35,7 @@ export function makeProgram(): Command {
   addBilling(daybook);
   addPrices(daybook);
   addRecords(daybook);
+  addBudget(daybook);
   addServe(daybook);
   addImport(daybook);
   addVerify(daybook);

@@ -89,6 +89,20 @@ export const FAULTS = {
     rpc: "NOT_FOUND",
     text: "{field}: no row has {asked}; billingUsage with the same parameters lists the rows",
   },
+  edge_dropped: {
+    rpc: "FAILED_PRECONDITION",
+    text:
+      "{field}: the edge {value} is off the 15-minute slots and before {keptFrom}, up to where raw events were dropped; " +
+      "choose times, or a timezone, with edges such as {earlier} or {later}",
+  },
+  events_dropped: {
+    rpc: "FAILED_PRECONDITION",
+    text: "{field}: {value} is before {keptFrom}, up to where raw events were dropped; ask for events from then on",
+  },
+  event_dropped: {
+    rpc: "NOT_FOUND",
+    text: "{field}: {value} was counted and its raw event was dropped since; reports keep it, and its id stays taken",
+  },
   // Bodies
   bad_json: { rpc: "INVALID_ARGUMENT", text: "body: is not valid JSON: {reason}" },
   bad_ndjson: { rpc: "INVALID_ARGUMENT", text: "body: line {line} is not valid JSON: {reason}" },
@@ -113,7 +127,7 @@ export const FAULTS = {
   body_too_large: {
     rpc: "INVALID_ARGUMENT",
     http: 413,
-    text: "body: is larger than {max} bytes; send it in smaller calls",
+    text: "body: is larger than {max} bytes; send less in one call",
   },
   bad_content_type: {
     rpc: "INVALID_ARGUMENT",
@@ -190,7 +204,26 @@ export const FAULTS = {
   },
   upstream_failed: { rpc: "UNAVAILABLE", http: 502, text: "upstream {value}: {reason}" },
   upstream_timeout: { rpc: "UNAVAILABLE", http: 504, text: "upstream {value}: {reason}" },
+  budget_spent: {
+    rpc: "FAILED_PRECONDITION",
+    http: 412,
+    text: "budget {value}: {spent} of {limit} USD are spent, and this call may cost up to {cost} USD; the month ends {until}: raise the budget, or ask for fewer tokens",
+  },
+  budget_unpriced: {
+    rpc: "FAILED_PRECONDITION",
+    http: 412,
+    text: "budget {budget}: {value} has no price, so that no budget can hold its calls; put a price, or let the operator set budgets.unpriced to allow",
+  },
+  budget_reserved: {
+    rpc: "RESOURCE_EXHAUSTED",
+    text: "budget {value}: {left} USD are left beside what calls under way may need, and this call may cost up to {cost} USD; try again in {seconds} s",
+  },
+  rate_limited: {
+    rpc: "RESOURCE_EXHAUSTED",
+    text: "serverless-inference-rpm: key {value} has made the {limit} requests that it may make in a minute; try again in {seconds} s",
+  },
   bad_gateway_file: { rpc: "INVALID_ARGUMENT", text: "gateway file {value}, line {line}: {reason}" },
+  bad_webhook: { rpc: "INVALID_ARGUMENT", text: "{field}: {value} was sent; {reason}" },
   // Who may
   unauthenticated: {
     rpc: "UNAUTHENTICATED",
@@ -223,6 +256,7 @@ export const FAULTS = {
     text: "{value} lost what was committed last: {reason}; restore a backup, or remove {witness} to go on without it",
   },
   folder_unusable: { rpc: "FAILED_PRECONDITION", text: "data folder {value} cannot be used: {reason}" },
+  ledger_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: the engine cannot be used: {reason}" },
   backup_unwritable: { rpc: "FAILED_PRECONDITION", text: "{field}: {value} cannot take the backup: {reason}" },
   address_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: cannot listen on {value}: {reason}" },
   file_unusable: { rpc: "INVALID_ARGUMENT", text: "file {value} cannot be used: {reason}" },

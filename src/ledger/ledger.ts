@@ -4,7 +4,8 @@
  * without.
  */
 
-import type { Instant, TimeRange } from "../domain/time.ts";
+import { Fault, problem } from "../domain/fault.ts";
+import { formatInstant, type Instant, SLOT_MS, slotCeil, slotStart, type TimeRange } from "../domain/time.ts";
 import type { KeptEvent, SeriesField, UsageBatch, UsageType } from "../domain/usage.ts";
 
 /** What became of a batch. Events that are neither duplicates nor conflicts were created. */
@@ -16,7 +17,12 @@ export interface AppendOutcome {
 }
 
 /** What became of each id that was to be voided. */
-export type VoidOutcome = "voided" | "already_voided" | "not_found";
+export type VoidOutcome =
+  | "voided"
+  | "already_voided"
+  | "not_found"
+  /** Its raw event was dropped, voided or not: what it counted is not known any more, so nothing changed. */
+  | "dropped";
 
 /** A question for sums over consecutive ranges, grouped by any fields of the series. */
 export interface SumQuestion {
@@ -48,6 +54,8 @@ export interface Sums {
    * with nothing else, so equal positions of one account mean equal answers.
    */
   readonly position: number;
+  /** The instant up to which raw events were dropped; left out when none were. It never goes back. */
+  readonly keptFrom?: Instant;
 }
 
 /** Where a page of events ended: the order's own key, so it means the same whatever is written meanwhile. */
@@ -78,24 +86,66 @@ export interface EventsPage {
   readonly next?: EventCursor;
 }
 
+/** Which raw events to drop. */
+export interface DropAsk {
+  /** Events of the slots before it. */
+  readonly before: Instant;
+  /** How many at once, at most. */
+  readonly limit: number;
+}
+
 export interface Ledger {
   /**
    * Writes events down, as received at `at`; resolves when they are durable. An event whose (account, id) is known
-   * changes nothing.
+   * changes nothing; where its raw event was dropped it is a duplicate, for there is no content to compare.
    * @throws Fault `overloaded` before any work when too much is waiting, `unavailable` when nothing was written.
    */
   append(account: string, batch: UsageBatch, at: Instant): Promise<AppendOutcome>;
   /** Takes events out of every sum; they stay readable, and their identity stays taken. One outcome an id, in order. */
   void(account: string, ids: readonly string[], at: Instant): Promise<VoidOutcome[]>;
-  /** Answers all questions from one state of the ledger, which holds everything that was accepted before the call. */
+  /**
+   * Answers all questions from one state of the ledger, which holds everything that was accepted before the call.
+   * @throws Fault `edge_dropped` where an edge needs raw events that were dropped.
+   */
   sum(account: string, questions: readonly SumQuestion[]): Promise<Sums>;
-  /** One event by its id. */
+  /** One event by its id. @throws Fault `event_dropped`. */
   find(account: string, id: string): Promise<KeptEvent | undefined>;
   /**
    * Events of a range as they were written, voided ones too. What is written or voided between two pages neither repeats
    * nor displaces an event; whether it is in the pages to come itself depends on where the pages have got to.
+   * @throws Fault `events_dropped` where the page would begin before {@link Sums.keptFrom}.
    */
   events(account: string, question: EventsQuestion): Promise<EventsPage>;
+  /**
+   * Drops raw events for good, in the order of their slot, then arrival, and tells how many: fewer than the limit when no
+   * more are left. Every sum and every identity stays. An event that comes late for such a slot is counted and kept until
+   * it is dropped itself.
+   */
+  dropEvents(account: string, ask: DropAsk): Promise<number>;
   /** Finishes what was accepted and lets go of the engine. */
   close(): Promise<void>;
+}
+
+/** Sums of whole slots need no raw events. @throws Fault `edge_dropped` for the first edge that does and has none. */
+export function refuseDroppedEdges(questions: readonly SumQuestion[], keptFrom: Instant | undefined): void {
+  if (keptFrom === undefined) return;
+  for (const { edges } of questions) {
+    const edge = edges.find((one) => one < keptFrom && one % SLOT_MS !== 0);
+    if (edge === undefined) continue;
+    const [value, kept, earlier, later] = [edge, keptFrom, slotStart(edge), slotCeil(edge)].map(formatInstant);
+    throw new Fault(problem("edge_dropped", "range", { value, keptFrom: kept, earlier, later }));
+  }
+}
+
+/** @throws Fault `events_dropped` where the page would begin among events that were dropped. */
+export function refuseDroppedPage({ range, after }: EventsQuestion, keptFrom: Instant | undefined): void {
+  const start = after ? after.slot * SLOT_MS : range.start;
+  if (keptFrom === undefined || start >= keptFrom) return;
+  const [value, kept] = [start, keptFrom].map(formatInstant);
+  throw new Fault(problem("events_dropped", "startTime", { value, keptFrom: kept }));
+}
+
+/** For {@link Ledger.find}. */
+export function eventDropped(id: string): Fault {
+  return new Fault(problem("event_dropped", "usageEvent", { value: id }));
 }

@@ -86,7 +86,8 @@ export const eventArbitrary: fc.Arbitrary<PlainEvent> = fc.record({
 
 type Step =
   | { readonly kind: "append"; readonly account: string; readonly events: readonly PlainEvent[]; readonly at: number }
-  | { readonly kind: "void"; readonly account: string; readonly ids: readonly string[] };
+  | { readonly kind: "void"; readonly account: string; readonly ids: readonly string[] }
+  | { readonly kind: "drop"; readonly account: string; readonly before: number; readonly limit: number };
 
 /** When calls come in: within a second, in another one, and by a clock that was set back. */
 export const receivedArbitrary = fc.constantFrom(
@@ -97,6 +98,13 @@ export const receivedArbitrary = fc.constantFrom(
   BASE + 90_500,
   BASE - 3_600_001,
 );
+
+/** What a drop asks for: up to which slot, and how many events. */
+const DROP = {
+  before: fc.constantFrom(-1, 1, 2, 96, 192, 480).map((slot) => BASE + slot * SLOT),
+  limit: fc.constantFrom(1, 3, 1_000),
+};
+export const dropArbitrary = fc.record(DROP);
 
 const account = fc.constantFrom("acme", "umbra");
 export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
@@ -120,6 +128,7 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
       ),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("drop" as const), account, ...DROP }) },
 );
 
 /** Edges on slots, on whole minutes and on any millisecond, with segments from 1 ms to days. */
@@ -166,7 +175,9 @@ export const pagesArbitrary: fc.Arbitrary<PagesQuestion> = fc.record({
 /** The whole truth, in plain objects. */
 export class Truth {
   /** In the order of arrival. */
-  readonly events = new Map<string, { event: PlainEvent; at: number; voided: boolean }>();
+  readonly events = new Map<string, { event: PlainEvent; at: number; voided: boolean; dropped: boolean }>();
+  /** For each account, up to where raw events were dropped. */
+  readonly keptFrom = new Map<string, number>();
 
   append(account: string, events: readonly PlainEvent[], received: number) {
     let created = 0;
@@ -176,9 +187,14 @@ export class Truth {
       const key = `${account} ${event.id}`;
       const known = this.events.get(key);
       if (!known) {
-        this.events.set(key, { event, at: received - (((received % 1000) + 1000) % 1000), voided: false });
+        this.events.set(key, {
+          event,
+          at: received - (((received % 1000) + 1000) % 1000),
+          voided: false,
+          dropped: false,
+        });
         created += 1;
-      } else if (content(known.event) === content(event)) duplicates += 1;
+      } else if (known.dropped || content(known.event) === content(event)) duplicates += 1;
       else conflicts.push(at);
     }
     return { created, duplicates, conflicts };
@@ -188,13 +204,28 @@ export class Truth {
     return ids.map((id) => {
       const known = this.events.get(`${account} ${id}`);
       if (!known) return "not_found";
+      if (known.dropped) return "dropped";
       const outcome = known.voided ? "already_voided" : "voided";
       known.voided = true;
       return outcome;
     });
   }
 
-  sum(account: string, question: SumQuestion): string[] {
+  /** How many events are dropped: the first by their slot, then arrival. */
+  drop(account: string, { before, limit }: { before: number; limit: number }): number {
+    const due = [...this.events]
+      .filter(([key, { event, dropped }]) => key.startsWith(`${account} `) && !dropped && event.time < before)
+      .sort(([, a], [, b]) => Math.floor(a.event.time / SLOT) - Math.floor(b.event.time / SLOT))
+      .slice(0, limit);
+    for (const [, known] of due) known.dropped = true;
+    if (due.length > 0) this.keptFrom.set(account, Math.max(before, this.keptFrom.get(account) ?? before));
+    return due.length;
+  }
+
+  /** Undefined where an edge within a slot needs events that were dropped. */
+  sum(account: string, question: SumQuestion): string[] | undefined {
+    const keptFrom = this.keptFrom.get(account) ?? 0;
+    if (question.edges.some((edge) => edge < keptFrom && edge % SLOT > 0)) return undefined;
     const sums = new Map<string, bigint[]>();
     for (const [key, { event, voided }] of this.events) {
       if (voided || !key.startsWith(`${account} `)) continue;
@@ -214,10 +245,12 @@ export class Truth {
     return [...sums].map(([group, sum]) => `${group} ${sum.join(" ")}`).sort();
   }
 
-  /** The events of a range that is read page by page: each as one line. */
-  pages(account: string, { range, usageTypes, filters }: PagesQuestion): string[] {
+  /** The events of a range that is read page by page: each as one line. Undefined where some were dropped. */
+  pages(account: string, { range, usageTypes, filters }: PagesQuestion): string[] | undefined {
+    if (range.start < (this.keptFrom.get(account) ?? 0)) return undefined;
     const found: { slot: number; line: string }[] = [];
-    for (const [key, { event, at, voided }] of this.events) {
+    for (const [key, { event, at, voided, dropped }] of this.events) {
+      if (dropped) continue;
       if (!key.startsWith(`${account} `) || event.time < range.start || event.time >= range.end) continue;
       if (!(usageTypes as string[]).includes(event.labels.usageType!)) continue;
       const labels = counted(event);

@@ -87,7 +87,8 @@ test("an import that is killed in the middle is completed by the next one, and e
   setTimeout(() => stopped.signal("SIGINT"), 900);
   const said = await stopped.end();
   if (said.code === 130) assert.match(said.stderr, /^daybook: interrupted after line \d+; import the same file again/);
-  else assert.equal(said.code, 0);
+  // On a busy machine it may not have begun by then, or already be done.
+  else assert.ok(said.signal === "SIGINT" || said.code === 0, said.stderr);
 
   const done = await importing(file);
   const [, created, duplicates] = /^created (\d+), duplicates (\d+), conflicts 0, rejected 0\n$/.exec(done.stdout)!;

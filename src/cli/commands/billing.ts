@@ -176,11 +176,17 @@ function addNotificationSettings(billing: Command): void {
   settings
     .command("update")
     .summary("change the settings")
-    .description("Change the settings; the thresholds are replaced as a whole.")
-    .requiredOption("--monthly-spend-usd-thresholds <dollars>", "whole dollars, several behind commas; '' for none")
+    .description("Change the settings; the thresholds are replaced as a whole, what is not named stays.")
+    .option("--monthly-spend-usd-thresholds <dollars>", "whole dollars, several behind commas; '' for none")
+    .option("--webhook-url <url>", "where a notice of each threshold is sent; '' for nowhere")
+    .option("--webhook-secret-file <file>", "a file with the secret that signs the notices")
     .addHelpText(
       "after",
-      examples("daybook billing notification-settings update --monthly-spend-usd-thresholds=500,800"),
+      examples(
+        "daybook billing notification-settings update --monthly-spend-usd-thresholds=500,800",
+        "daybook billing notification-settings update --webhook-url https://hooks.acme.example/daybook \\\n" +
+          "      --webhook-secret-file secret.txt",
+      ),
     )
     .action(work(async () => (await import("../run/billing.ts")).updateNotificationSettings));
 }

@@ -64,6 +64,13 @@ function addAccount(daybook: Command): void {
     .argument("[account-id]", "the account's id")
     .addHelpText("after", examples("daybook account get", "daybook account get acme -o json"))
     .action(work(async () => (await import("../run/records.ts")).getAccount));
+  account
+    .command("update")
+    .summary("change the account")
+    .description("Change the zone whose months the account's limits and budgets count. Invoices stay UTC months.")
+    .requiredOption("--timezone <zone>", "an IANA time zone")
+    .addHelpText("after", examples("daybook account update --timezone America/Los_Angeles"))
+    .action(work(async () => (await import("../run/records.ts")).updateAccount));
 }
 
 function addQuota(daybook: Command): void {

@@ -1,5 +1,6 @@
 /** Invoices and notification settings. */
 
+import { readFileSync } from "node:fs";
 import { nanosOfMoney, type WireMoney } from "../../render/usage-answer.ts";
 import { dollarText, grouped } from "../../render/usage-text.ts";
 import { type Context, lastSegment } from "../context.ts";
@@ -59,14 +60,20 @@ export async function listInvoices(context: Context, flags: { readonly showPendi
 
 interface NotificationSettings {
   readonly monthlySpendUsdThresholds?: readonly string[];
+  readonly webhookUrl?: string;
   readonly updateTime?: string;
 }
 
 const SETTINGS = "/billing/notificationSettings";
 
-function settingsFields({ monthlySpendUsdThresholds = [], updateTime }: NotificationSettings): Record<string, string> {
+function settingsFields(settings: NotificationSettings): Record<string, string> {
+  const { monthlySpendUsdThresholds = [], webhookUrl = "", updateTime } = settings;
   const dollars = monthlySpendUsdThresholds.map((threshold) => `$${grouped(String(threshold))}`);
-  return { "monthly spend thresholds": dollars.join(", ") || "none", updated: timeText(updateTime) };
+  return {
+    "monthly spend thresholds": dollars.join(", ") || "none",
+    webhook: webhookUrl,
+    updated: timeText(updateTime),
+  };
 }
 
 export async function getNotificationSettings(context: Context): Promise<void> {
@@ -74,17 +81,44 @@ export async function getNotificationSettings(context: Context): Promise<void> {
   if (settings !== undefined) showOne(context, settings, settingsFields);
 }
 
-export async function updateNotificationSettings(
-  context: Context,
-  { monthlySpendUsdThresholds: text }: { readonly monthlySpendUsdThresholds: string },
-): Promise<void> {
+interface SettingsFlags {
+  readonly monthlySpendUsdThresholds?: string;
+  readonly webhookUrl?: string;
+  readonly webhookSecretFile?: string;
+}
+
+export async function updateNotificationSettings(context: Context, flags: SettingsFlags): Promise<void> {
+  const { monthlySpendUsdThresholds: text, webhookUrl, webhookSecretFile } = flags;
+  if (text === undefined && webhookUrl === undefined && webhookSecretFile === undefined) {
+    throw wrongWords("nothing is named to change; use --monthly-spend-usd-thresholds, --webhook-url or both");
+  }
+  const body = {
+    ...(text !== undefined && { monthlySpendUsdThresholds: readThresholds(text) }),
+    ...(webhookUrl !== undefined && { webhookUrl }),
+    ...(webhookSecretFile !== undefined && { webhookSecret: readSecret(webhookSecretFile) }),
+  };
+  const path = await context.path(SETTINGS);
+  const shown = { ...body, ...(webhookSecretFile !== undefined && { webhookSecret: "..." }) };
+  if (context.showDry([{ method: "PATCH", path, body: shown }])) return;
+  const { json } = await context.client.call({ method: "PATCH", path, body });
+  showOne(context, json, settingsFields);
+}
+
+function readThresholds(text: string): string[] {
   const thresholds = text.split(",").map((one) => one.trim());
   const wrong = text.trim() === "" ? undefined : thresholds.find((one) => !/^\d{1,18}$/.test(one));
   if (wrong !== undefined) {
     const flag = "--monthly-spend-usd-thresholds";
     throw wrongWords(`${flag}: ${quoted(wrong)} is not a number of whole dollars; use such as 500,800`);
   }
-  const body = { monthlySpendUsdThresholds: thresholds.filter((one) => one !== "") };
-  const settings = await context.call({ method: "PATCH", path: await context.path(SETTINGS), body });
-  if (settings !== undefined) showOne(context, settings, settingsFields);
+  return thresholds.filter((one) => one !== "");
+}
+
+/** From a file: a secret on the command line would be in every list of processes. */
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw wrongWords(`--webhook-secret-file: ${quoted(path)} cannot be read: ${(error as Error).message}`);
+  }
 }

@@ -85,10 +85,10 @@ export async function deleteApiKey(context: Context, _: object, [keyId = ""]: re
   if (gone !== undefined) showOne(context, gone, () => ({ revoked: keyId }));
 }
 
-function readTags(list: readonly string[]): Record<string, string> {
+export function readTags(list: readonly string[], flag = "--annotations"): Record<string, string> {
   const pairs = list.map((text) => {
     const at = text.indexOf("=");
-    if (at < 1) throw wrongWords(`--annotations: ${quoted(text)} is not tag=value; use one such as team=search`);
+    if (at < 1) throw wrongWords(`${flag}: ${quoted(text)} is not tag=value; use one such as team=search`);
     return [text.slice(0, at), text.slice(at + 1)];
   });
   return Object.fromEntries(pairs);
@@ -102,6 +102,7 @@ interface Account {
   readonly email?: string;
   readonly state?: string;
   readonly suspendState?: string;
+  readonly timezone?: string;
   readonly createTime?: string;
 }
 
@@ -122,13 +123,24 @@ export async function getAccount(context: Context, _: object, [id]: readonly str
   const path = id === undefined ? await context.path("") : `/v1/accounts/${pathPart(lastSegment(id))}`;
   const account = await context.call({ method: "GET", path });
   if (account === undefined) return;
-  showOne<Account>(context, account, ({ name, displayName = "", email = "", suspendState = "", createTime }) => ({
+  showOne<Account>(context, account, accountFields);
+}
+
+function accountFields(account: Account): Record<string, string> {
+  const { name, displayName = "", email = "", suspendState = "", timezone = "", createTime } = account;
+  return {
     id: lastSegment(name),
     name: displayName,
     email,
     state: suspendState,
+    timezone,
     created: timeText(createTime),
-  }));
+  };
+}
+
+export async function updateAccount(context: Context, { timezone }: { readonly timezone: string }): Promise<void> {
+  const account = await context.call({ method: "PATCH", path: await context.path(""), body: { timezone } });
+  if (account !== undefined) showOne(context, account, accountFields);
 }
 
 // Quotas
@@ -192,7 +204,7 @@ export async function updateQuota(
 }
 
 /** An int64 travels as text. */
-function wholeNumber(text: string, flag: string): string {
+export function wholeNumber(text: string, flag: string): string {
   const digits = text.replaceAll(/[,_]/g, "");
   if (/^\d{1,18}$/.test(digits)) return digits;
   throw wrongWords(`${flag}: ${quoted(text)} is not a whole number; use digits only`);

@@ -16,6 +16,7 @@ interface ServeOptions {
   readonly demo?: boolean;
   readonly prices?: string;
   readonly gateway?: string;
+  readonly keepEventsDays?: number;
 }
 
 const PORT_DEFAULT = 8484;
@@ -49,6 +50,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     gateway = gatewayPart(config, service, options.data);
     server = await buildServer({ service, log: process.stderr, addRoutes: gateway.addRoutes });
     const url = await listen(server, options);
+    if (options.keepEventsDays !== undefined) service.keepEvents(options.keepEventsDays, retentionLog(server));
     sayBook(service, options);
     process.stdout.write(banner(url, options, first));
   } catch (error) {
@@ -67,6 +69,15 @@ async function openService({ data, prices }: ServeOptions): Promise<Service> {
     process.stderr.write(`${mistakes.join("\n")}\n`);
     throw refused(`--prices: ${quoted(prices)} has ${mistakesCounted(mistakes)}; correct the file and start again`);
   }
+}
+
+/** Writes one log line for each run. */
+function retentionLog({ log }: Server): Parameters<Service["keepEvents"]>[1] {
+  return ({ before, dropped, accounts, error }) => {
+    const facts = { before: formatInstant(before), dropped, accounts };
+    if (error) log.error({ ...facts, err: error }, "dropping raw events was cut off; it goes on within the hour");
+    else log.info(facts, "raw events were dropped");
+  };
 }
 
 /** Which price book is in force, where this start changed it, did not take one or might take another. */

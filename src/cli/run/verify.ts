@@ -22,7 +22,7 @@ export async function verify({ data }: VerifyFlags): Promise<void> {
   const found = await verifyFolder(data, { onProgress }).finally(() => bar?.stop());
   const { differences, differencesTotal, sums, events } = found;
   if (differencesTotal === 0) {
-    process.stdout.write(`all ${sums} sums agree with ${events} events\n`);
+    process.stdout.write(`all ${sums} sums agree with ${events} events\n${droppedLine(found)}`);
     return;
   }
   process.exitCode = EXIT.refused;
@@ -30,7 +30,12 @@ export async function verify({ data }: VerifyFlags): Promise<void> {
   const more = differencesTotal - differences.length;
   if (more > 0) process.stdout.write(`and ${more} more\n`);
   const counted = differencesTotal === 1 ? "1 difference" : `${differencesTotal} differences`;
-  process.stdout.write(`${counted} among ${sums} sums and ${events} events\n`);
+  process.stdout.write(`${counted} among ${sums} sums and ${events} events\n${droppedLine(found)}`);
+}
+
+function droppedLine({ days, daysDropped }: Awaited<ReturnType<typeof verifyFolder>>): string {
+  if (daysDropped === 0) return "";
+  return `${days} of ${days + daysDropped} days were checked against their events; of the others these were dropped\n`;
 }
 
 function lineOf(difference: Difference): string {
@@ -48,6 +53,10 @@ function lineOf(difference: Difference): string {
       return `twice: ${difference.account}, ${JSON.stringify(difference.id)} has two events`;
     case "entry":
       return `entry: an identity leads to event ${difference.arrival} in ${formatInstant(difference.slot)}, which is not there`;
+    case "dropped":
+      return `dropped: not one identity leads to event ${difference.arrival} in ${formatInstant(difference.slot)}, which was dropped`;
+    case "dropped_row":
+      return `dropped: ${difference.account}, what is kept of dropped events of ${formatInstant(difference.slot)} is damaged`;
     case "filter":
       return `filter: that of part ${difference.part} is damaged or lacks identities; the next start makes it anew`;
     case "event": {

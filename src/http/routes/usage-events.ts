@@ -104,7 +104,10 @@ const writeResponse = {
   type: "object",
   properties: {
     created: { type: "integer" },
-    duplicates: { type: "integer", description: "Same id and content: nothing changed" },
+    duplicates: {
+      type: "integer",
+      description: "Same id and content, or the id of an event that was dropped for its age: nothing changed",
+    },
     conflicts: { type: "array", items: refusedEvent, description: "Same id, other content: nothing changed" },
     rejected: { type: "array", items: refusedEvent },
     droppedAnnotations: { type: "integer" },
@@ -191,15 +194,22 @@ const voidBody = {
   examples: [{ ids: ["0198f2a1-7c00-7000-8000-000000000001"] }],
 } as const;
 
+const idsNamed = {
+  type: "array",
+  items: { type: "object", properties: { index: { type: "integer" }, id: text }, required: ["index", "id"] },
+} as const;
+
 const voidResponse = {
   description: "Voided events are in no report; they stay readable, and their ids stay taken.",
   type: "object",
   properties: {
     voided: { type: "integer" },
     alreadyVoided: { type: "integer" },
-    notFound: {
-      type: "array",
-      items: { type: "object", properties: { index: { type: "integer" }, id: text }, required: ["index", "id"] },
+    notFound: idsNamed,
+    dropped: {
+      ...idsNamed,
+      description:
+        "Left out when there are none. Their raw events were dropped, so what they counted is not known any more: they still count",
     },
   },
   required: ["voided", "alreadyVoided", "notFound"],
@@ -254,8 +264,15 @@ export function keptEventRoutes(app: FastifyInstance, service: Service, metrics:
       const outcomes = await service.voidUsage(account, ids);
       const count = (outcome: string): number => outcomes.filter((one) => one === outcome).length;
       metrics.events.inc({ outcome: "voided" }, count("voided"));
-      const notFound = ids.map((id, index) => ({ index, id })).filter(({ index }) => outcomes[index] === "not_found");
-      return { voided: count("voided"), alreadyVoided: count("already_voided"), notFound };
+      const named = (outcome: string) =>
+        ids.map((id, index) => ({ index, id })).filter(({ index }) => outcomes[index] === outcome);
+      const dropped = named("dropped");
+      return {
+        voided: count("voided"),
+        alreadyVoided: count("already_voided"),
+        notFound: named("not_found"),
+        ...(dropped.length > 0 && { dropped }),
+      };
     },
   );
   app.get(

@@ -127,7 +127,14 @@ const eventsProperties = {
 const events = {
   type: "object",
   description: "Left out on the pages after the first",
-  properties: eventsProperties,
+  properties: {
+    ...eventsProperties,
+    keptFrom: {
+      ...instant,
+      description:
+        "Only where raw events of the row were dropped: all of them before it; the numbers here are of the rest",
+    },
+  },
   required: Object.keys(eventsProperties),
   additionalProperties: false,
 } as const;

@@ -6,6 +6,7 @@
 import type { KeptEvent, UsageBatch } from "../../../src/domain/usage.ts";
 import type {
   AppendOutcome,
+  DropAsk,
   EventsPage,
   EventsQuestion,
   Ledger,
@@ -52,6 +53,10 @@ export class DirectLedger implements Ledger {
     return this.#write({ kind: "void", account, ids, at }) as Promise<VoidOutcome[]>;
   }
 
+  dropEvents(account: string, ask: DropAsk): Promise<number> {
+    return this.#write({ ...ask, kind: "drop", account }) as Promise<number>;
+  }
+
   /** Calls that are made together share a transaction, as in the writer's thread. */
   #write(call: WriterCall): Promise<WriterReply> {
     return new Promise((resolve, reject) => {
@@ -76,8 +81,8 @@ export class DirectLedger implements Ledger {
   }
 
   async sum(account: string, questions: readonly SumQuestion[]): Promise<Sums> {
-    const { tables, position } = this.#reader().sum(account, questions);
-    return { rows: tables.map(rowsOf), position };
+    const { tables, ...state } = this.#reader().sum(account, questions);
+    return { rows: tables.map(rowsOf), ...state };
   }
 
   async find(account: string, id: string): Promise<KeptEvent | undefined> {

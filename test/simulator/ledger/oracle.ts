@@ -1,11 +1,13 @@
 /** The whole truth about a ledger, in plain lists. It shares no code with any engine. */
 
 import { METERS, SERIES_FIELDS, type SeriesField, type UsageEvent } from "../../../src/domain/usage.ts";
-import type { EventsQuestion, SumQuestion, VoidOutcome } from "../../../src/ledger/ledger.ts";
+import type { DropAsk, EventsQuestion, SumQuestion, VoidOutcome } from "../../../src/ledger/ledger.ts";
 
 export interface Kept extends UsageEvent {
   readonly receivedAt: number;
   voidedAt: number | undefined;
+  /** Its raw event was dropped. The oracle goes on counting it. */
+  dropped?: true;
 }
 
 /** One call of a client. */
@@ -43,6 +45,7 @@ function conflictOf(kept: UsageEvent, sent: UsageEvent): string | undefined {
 export class Oracle {
   readonly #accounts = new Map<string, Map<string, Kept>>();
   readonly #changes = new Map<string, number>();
+  readonly #keptFrom = new Map<string, number>();
 
   /** How many events of the account were created or voided. */
   changes(account: string): number {
@@ -62,6 +65,25 @@ export class Oracle {
     return this.#accounts.get(account)?.get(id);
   }
 
+  /** Up to where raw events of the account were dropped. */
+  keptFrom(account: string): number {
+    return this.#keptFrom.get(account) ?? 0;
+  }
+
+  /** Drops events before an instant on a slot, the first by slot, then arrival; tells how many. */
+  drop(account: string, { before, limit }: DropAsk): number {
+    const due = this.events(account).filter(({ time, dropped }) => time < before && !dropped);
+    const gone = due.sort((a, b) => Math.floor(a.time / SLOT) - Math.floor(b.time / SLOT)).slice(0, limit);
+    for (const kept of gone) kept.dropped = true;
+    if (gone.length > 0) this.#keptFrom.set(account, Math.max(before, this.keptFrom(account)));
+    return gone.length;
+  }
+
+  /** Whether an edge within a slot needs events that were dropped. */
+  isRefused(account: string, { edges }: SumQuestion): boolean {
+    return edges.some((edge) => edge < this.keptFrom(account) && edge % SLOT > 0);
+  }
+
   /** Does the call, and gives the reply it must have. */
   apply(call: Call): Reply {
     const events = this.#accounts.get(call.account) ?? new Map<string, Kept>();
@@ -70,6 +92,7 @@ export class Oracle {
       return call.ids.map((id) => {
         const known = events.get(id);
         if (!known) return "not_found";
+        if (known.dropped) return "dropped";
         if (known.voidedAt !== undefined) return "already_voided";
         known.voidedAt = call.at;
         this.#change(call.account);
@@ -80,7 +103,7 @@ export class Oracle {
     let [created, duplicates] = [0, 0];
     for (const [at, event] of call.events.entries()) {
       const known = events.get(event.id);
-      const field = known && conflictOf(known, event);
+      const field = known && !known.dropped && conflictOf(known, event);
       if (field) conflicts.push({ at, field });
       else if (known) duplicates += 1;
       else {
@@ -100,7 +123,7 @@ export class Oracle {
     }
     const live = call.ids.filter((id) => {
       const known = this.find(call.account, id);
-      return known && known.voidedAt === undefined;
+      return known && !known.dropped && known.voidedAt === undefined;
     });
     return [...new Set(live)];
   }
@@ -129,7 +152,8 @@ export class Oracle {
   pages(account: string, { range, usageTypes }: Pick<EventsQuestion, "range" | "usageTypes">): Kept[] {
     const typeAt = SERIES_FIELDS.indexOf("usageType");
     const found = this.events(account).filter(
-      ({ time, series }) =>
+      ({ time, series, dropped }) =>
+        !dropped &&
         time >= range.start &&
         time < range.end &&
         (usageTypes === undefined || (usageTypes as readonly string[]).includes(series[typeAt]!)),

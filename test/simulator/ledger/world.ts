@@ -1,6 +1,7 @@
 /** A ledger beside its oracle: written, voided, asked, restarted and cut off, through the interface of ledger.ts alone. */
 
 import { join } from "node:path";
+import { Fault, type FaultCode } from "../../../src/domain/fault.ts";
 import { batchOf, METERS, SERIES_FIELDS, USAGE_TYPE_NAMES, type UsageEvent } from "../../../src/domain/usage.ts";
 import type { EventCursor, Ledger, SumQuestion, SumRow } from "../../../src/ledger/ledger.ts";
 import { assertEqual, assertLines, assertOrdered, text } from "../lines.ts";
@@ -72,6 +73,7 @@ class LedgerWorld implements World {
       [8, () => this.#find(random)],
       [6, () => this.#page(random)],
       [8, () => this.#moveClock(random)],
+      [3, () => this.#drop(random)],
       [3, () => this.#retag(random)],
       [filed * 2, () => this.#writeBad(random)],
       [filed * 2, async () => this.#options.note(this.#settle("checkpoint", random))],
@@ -109,6 +111,7 @@ class LedgerWorld implements World {
     const { account } = call;
     const question = drawQuestion(random, this.#now, this.#habits, this.#oracle.events(account));
     this.#options.note(`${shown(call)} beside ${text(question)}`);
+    if (this.#oracle.isRefused(account, question)) return;
     const before = this.#oracle.sum(account, question).sort();
     const [reply, sums] = await Promise.all([this.#send(call), this.#ledger.sum(account, [question])]);
     assertEqual(shown(call), reply, this.#oracle.apply(call));
@@ -172,9 +175,17 @@ class LedgerWorld implements World {
     await this.#judge(account, questions);
   }
 
-  async #judge(account: string, questions: readonly SumQuestion[]): Promise<readonly (readonly SumRow[])[]> {
+  /** Undefined where the questions are refused, as they must be. */
+  async #judge(
+    account: string,
+    questions: readonly SumQuestion[],
+  ): Promise<readonly (readonly SumRow[])[] | undefined> {
     this.#options.counts.questions += questions.length;
     this.#options.note(`ask ${account} ${text(questions)}`);
+    if (questions.some((question) => this.#oracle.isRefused(account, question))) {
+      await assertRefused("edge_dropped", this.#ledger.sum(account, questions));
+      return undefined;
+    }
     const { rows, position } = await this.#ledger.sum(account, questions);
     for (const [at, question] of questions.entries()) {
       assertLines(`${account} ${text(question)}`, rows[at]!.map(lineOf), this.#oracle.sum(account, question));
@@ -195,7 +206,7 @@ class LedgerWorld implements World {
   }
 
   async #askWhole(account: string): Promise<void> {
-    await this.#judge(account, [{ ...WHOLE, edges: [this.#now - 500 * DAY, this.#now + 60 * DAY] }]);
+    await this.#judge(account, [{ ...WHOLE, edges: [floorDay(this.#now) - 500 * DAY, this.#now + 60 * DAY] }]);
   }
 
   /** Law 3: the days of a zone add up to their range, and finer groups to coarser ones. */
@@ -206,17 +217,18 @@ class LedgerWorld implements World {
     const filters = drawFilters(random, this.#habits);
     const whole = { usageTypes: USAGE_TYPE_NAMES, edges: [edges[0]!, end], fields: [], filters };
     const fine = { usageTypes: USAGE_TYPE_NAMES, edges, fields: ["usageType", "model", "team"] as const, filters };
-    const [one, many] = await this.#judge(account, [whole, fine]);
-    assertEqual(`${account}: days and groups add up`, total(many!), total(one!));
+    const answer = await this.#judge(account, [whole, fine]);
+    if (answer) assertEqual(`${account}: days and groups add up`, total(answer[1]!), total(answer[0]!));
   }
 
   async #find(random: Random): Promise<void> {
     const account = this.#account(random);
     const known = this.#oracle.events(account);
     const id = known.length > 0 && random.chance(0.9) ? random.pick(known).id : "unheard";
-    const found = await this.#ledger.find(account, id);
     this.#options.counts.questions += 1;
     const kept = this.#oracle.find(account, id);
+    if (kept?.dropped) return assertRefused("event_dropped", this.#ledger.find(account, id));
+    const found = await this.#ledger.find(account, id);
     assertEqual(`find ${account} ${id}`, found && keptLine(found), kept && keptLine(secondOf(kept)));
   }
 
@@ -236,6 +248,9 @@ class LedgerWorld implements World {
     question: Pick<Parameters<Ledger["events"]>[1], "range" | "usageTypes">,
     limit: number,
   ): Promise<void> {
+    if (question.range.start < this.#oracle.keptFrom(account)) {
+      return assertRefused("events_dropped", this.#ledger.events(account, { ...question, limit }));
+    }
     const lines: string[] = [];
     let after: EventCursor | undefined;
     do {
@@ -246,6 +261,17 @@ class LedgerWorld implements World {
     this.#options.counts.questions += 1;
     const want = this.#oracle.pages(account, question).map((kept) => keptLine(secondOf(kept)));
     assertOrdered(`pages of ${account} ${text(question)}`, lines, want);
+  }
+
+  /** Retention: raw events of old days are dropped, a piece at a time; no answer about whole slots changes. */
+  async #drop(random: Random): Promise<void> {
+    const account = this.#account(random);
+    const before = floorDay(this.#now) - random.pick([0, 1, 3, 30, 100]) * DAY;
+    const limit = random.pick([1, 5, 100_000]);
+    this.#options.note(`drop ${limit} of ${account} before ${new Date(before).toISOString()}`);
+    const dropped = await this.#ledger.dropEvents(account, { before, limit });
+    assertEqual("dropped", dropped, this.#oracle.drop(account, { before, limit }));
+    if (random.chance(0.5)) await this.#askWhole(account);
   }
 
   /** Mostly on, sometimes far, sometimes back. */
@@ -339,10 +365,24 @@ class LedgerWorld implements World {
   /** Every event, every sum. */
   async #audit(): Promise<void> {
     for (const account of ACCOUNTS) {
-      await this.#readPages(account, { range: EVER }, 500);
+      const start = Math.max(EVER.start, this.#oracle.keptFrom(account));
+      await this.#readPages(account, { range: { ...EVER, start } }, 500);
       await this.#judge(account, [{ ...WHOLE, fields: SERIES_FIELDS }]);
     }
   }
 }
 
 const WHOLE: SumQuestion = { usageTypes: USAGE_TYPE_NAMES, edges: [EVER.start, EVER.end], fields: [], filters: [] };
+
+function floorDay(instant: number): number {
+  return Math.floor(instant / DAY) * DAY;
+}
+
+/** The answer is this refusal, and no other. */
+async function assertRefused(code: FaultCode, answer: Promise<unknown>): Promise<void> {
+  const told = await answer.then(
+    () => "answered",
+    (error) => (error instanceof Fault ? error.problems[0].code : String(error)),
+  );
+  assertEqual("refused", told, code);
+}
