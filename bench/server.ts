@@ -49,13 +49,13 @@ export function startServer(dataFolder: string): Promise<BenchServer> {
 export const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 
 /** One call; resolves with the whole answer. @throws Error for any status but 200. */
-export function call(url: string, body?: Buffer): Promise<Buffer> {
+export function call(url: string, body?: Buffer, connections: Agent = agent): Promise<Buffer> {
   const headers = {
     authorization: `Bearer ${KEY}`,
     ...(body && { "content-type": "application/x-ndjson", "content-length": body.length }),
   };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { agent, method: body ? "POST" : "GET", headers }, (answer) => {
+    const sent = request(url, { agent: connections, method: body ? "POST" : "GET", headers }, (answer) => {
       const parts: Buffer[] = [];
       answer.on("data", (part: Buffer) => parts.push(part));
       answer.on("error", reject);
@@ -71,9 +71,18 @@ export function call(url: string, body?: Buffer): Promise<Buffer> {
 }
 
 /** Seconds of CPU that the server's process has used in all its threads. */
-export async function cpuSeconds(url: string): Promise<number> {
+export function cpuSeconds(url: string): Promise<number> {
+  return metric(url, "process_cpu_seconds_total");
+}
+
+/** Bytes of memory that the server's process holds. */
+export function residentBytes(url: string): Promise<number> {
+  return metric(url, "process_resident_memory_bytes");
+}
+
+async function metric(url: string, name: string): Promise<number> {
   const text = (await call(`${url}/metrics`)).toString();
-  const found = /^process_cpu_seconds_total (\S+)$/m.exec(text)?.[1];
-  if (found === undefined) throw new Error("the server's metrics have no process_cpu_seconds_total");
+  const found = new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1];
+  if (found === undefined) throw new Error(`the server's metrics have no ${name}`);
   return Number(found);
 }

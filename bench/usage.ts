@@ -2,8 +2,8 @@
 
 import { randomUUID } from "node:crypto";
 
-/** - `live`: the last two hours, as clients send it; - `history`: the last 90 days, as a backfill sends it. */
-export type Spread = "live" | "history";
+/** - `live`: the last two hours, as clients send it; - `history`, `year`: 90 and 365 days, as a backfill sends it. */
+export type Spread = "live" | "history" | "year";
 export type Ids = "ordered" | "random";
 
 export interface UsageShape {
@@ -17,7 +17,13 @@ export interface UsageShape {
 export const EVENTS_PER_CALL = 1_000;
 export const HISTORY_DAYS = 90;
 const LIVE_MS = 2 * 60 * 60 * 1000;
-const HISTORY_MS = HISTORY_DAYS * 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+export const YEAR_DAYS = 365;
+const SPAN_MS: Readonly<Record<Spread, number>> = {
+  live: LIVE_MS,
+  history: HISTORY_DAYS * DAY_MS,
+  year: YEAR_DAYS * DAY_MS,
+};
 
 const MODELS = ["kimi-k2p6", "deepseek-v4-pro", "glm-5p2", "gpt-oss-120b", "minimax-m3"];
 const TEAMS = ["search", "support"];
@@ -50,7 +56,7 @@ export function idOf(event: number, time: number, ids: Ids): string {
 }
 
 export function timeOf(event: number, { spread, events, now }: UsageShape): number {
-  const span = spread === "live" ? LIVE_MS : HISTORY_MS;
+  const span = SPAN_MS[spread];
   return Math.floor(now - span + (event * span) / events);
 }
 
@@ -60,13 +66,13 @@ export function quantitiesOf(event: number): readonly [prompt: number, cached: n
   return [prompt, (mixed >>> 13) % (prompt + 1), 20 + ((mixed >>> 20) % 900)];
 }
 
-/** The bodies of all calls, made before the clock starts. */
-export function usageBodies(shape: UsageShape): Buffer[] {
+/** The bodies of the calls for events `from` up to `to`. */
+export function usageBodies(shape: UsageShape, from: number, to: number): Buffer[] {
   const texts = Array.from({ length: SERIES }, (_, series) => seriesText(series));
   const bodies: Buffer[] = [];
-  for (let first = 0; first < shape.events; first += EVENTS_PER_CALL) {
+  for (let first = from; first < to; first += EVENTS_PER_CALL) {
     const lines: string[] = [];
-    for (let event = first; event < Math.min(first + EVENTS_PER_CALL, shape.events); event += 1) {
+    for (let event = first; event < Math.min(first + EVENTS_PER_CALL, to); event += 1) {
       const time = timeOf(event, shape);
       const { labels, tags } = texts[seriesOf(event)]!;
       const [prompt, cached, completion] = quantitiesOf(event);

@@ -1,12 +1,13 @@
 /**
- * billingUsage on the wire: JSON exactly as the contract's section 2 says. Rows are written as text, since an answer has
- * thousands of them: what is of the group or the bucket is quoted once, and the rest is digits.
+ * billingUsage on the wire: JSON exactly as the contract's section 2 says. An answer has thousands of rows:
+ * what is of the group or the bucket is encoded once, and the rest is digits.
  */
 
-import { divideHalfEven, moneyOfAtto, nanosOfAtto } from "../domain/money.ts";
+import { divideHalfEven, NANO_PER_USD, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
-import { METERS, type Meter, type Stream } from "../domain/usage.ts";
+import { METERS, type Meter, STREAMS, type Stream } from "../domain/usage.ts";
 import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
+import { JsonBytes } from "./json-bytes.ts";
 import { secondsText, unpricedQuantities } from "./unpriced.ts";
 
 /** Milliseconds as a whole number of seconds, rounded half-even. */
@@ -15,18 +16,31 @@ function wholeSeconds(ms: bigint): bigint {
 }
 
 const METER_AT = Object.fromEntries(METERS.map((meter, at) => [meter, at])) as Readonly<Record<Meter, number>>;
+/** What a row takes, about: room for all rows is made at once. */
+const ROW_BYTES = 640;
 
-/** Fields of a row between its times and its money, as JSON text. */
-type Fields = (row: UsageRow) => string;
+/** Writes the fields of a row between its times and its usage type. */
+type Fields = (row: UsageRow, out: JsonBytes) => void;
 
-/** The report as the JSON text of the response. Numbers are exact: they may have more digits than a double holds. */
-export function usageJson({ rows, question, contracted }: UsageReport): string {
-  const { timezone } = question;
-  const listOf = (stream: Stream): string => `[${rowTexts(rows[stream], stream, { timezone, contracted }).join(",")}]`;
-  return (
-    `{"serverlessCosts":${listOf("SERVERLESS")},"dedicatedCosts":${listOf("DEDICATED_DEPLOYMENT")},` +
-    `"trainingCosts":${listOf("TRAINING")}}`
-  );
+/** The report as the JSON of the response. Numbers are exact: they may have more digits than a double holds. */
+export function usageJson({ rows, question, contracted }: UsageReport): Buffer {
+  const form = { timezone: question.timezone, contracted };
+  const all = STREAMS.reduce((sum, stream) => sum + rows[stream].length, 0);
+  const out = new JsonBytes((all + 1) * ROW_BYTES);
+  out.text('{"serverlessCosts":[');
+  writeRows(rows.SERVERLESS, "SERVERLESS", form, out);
+  out.text('],"dedicatedCosts":[');
+  writeRows(rows.DEDICATED_DEPLOYMENT, "DEDICATED_DEPLOYMENT", form, out);
+  out.text('],"trainingCosts":[');
+  writeRows(rows.TRAINING, "TRAINING", form, out);
+  return out.text("]}").end();
+}
+
+/** One row as JSON text. */
+export function rowJson(row: UsageRow, stream: Stream, form: RowForm): string {
+  const out = new JsonBytes();
+  writeRows([row], stream, form, out);
+  return out.end().toString();
 }
 
 interface RowForm {
@@ -35,41 +49,68 @@ interface RowForm {
   readonly contracted: boolean;
 }
 
-/** The JSON text of each row. */
-export function rowTexts(rows: readonly UsageRow[], stream: Stream, { timezone, contracted }: RowForm): string[] {
-  const fieldsOf = STREAM_FIELDS[stream];
-  const groups = new Map<RowGroup, { readonly fields: Fields; readonly json: string }>();
-  const texts: string[] = [];
+/** What the rows of a group have in common. */
+interface GroupForm {
+  readonly fields: Fields;
+  readonly beforeCost: Buffer;
+  readonly afterCost: Buffer;
+}
+
+const COMMA = Buffer.from(",");
+
+function writeRows(rows: readonly UsageRow[], stream: Stream, { timezone, contracted }: RowForm, out: JsonBytes): void {
+  const groups = new Map<RowGroup, GroupForm>();
   let bucket: UsageRow["bucket"] | undefined;
-  let times = "";
-  for (const row of rows) {
+  let times = COMMA;
+  for (const [at, row] of rows.entries()) {
     if (row.bucket !== bucket) {
       bucket = row.bucket;
       const [start, end] = [formatInZone(bucket.start, timezone), formatInZone(bucket.end, timezone)];
-      times = `"startTime":"${start}","endTime":"${end}"`;
+      times = Buffer.from(`{"startTime":"${start}","endTime":"${end}",`);
     }
     let group = groups.get(row.group);
     if (!group) {
-      group = { fields: fieldsOf(row.group), json: JSON.stringify(Object.fromEntries(row.group.values)) };
+      group = groupForm(row.group, stream);
       groups.set(row.group, group);
     }
-    const listed = contracted ? `"listCost":${moneyText(row.listAtto)},` : "";
-    texts.push(
-      `{${times},${group.fields(row)},"usageType":"${row.group.usageType}","costNanoUsd":${nanosOfAtto(row.atto)},` +
-        `"cost":${moneyText(row.atto)},${listed}` +
-        `"unpricedQuantities":${unpricedJson(row)},"group":${group.json}}`,
-    );
+    if (at > 0) out.bytes(COMMA);
+    out.bytes(times);
+    group.fields(row, out);
+    const nanos = nanosOfAtto(row.atto);
+    out.bytes(group.beforeCost).integer(nanos).bytes(COST);
+    writeMoney(nanos, out);
+    if (contracted) {
+      out.bytes(LIST_COST);
+      writeMoney(nanosOfAtto(row.listAtto), out);
+    }
+    out.bytes(UNPRICED);
+    if (row.unpriced.size > 0) out.text(JSON.stringify(unpricedQuantities(row.unpriced)).slice(1, -1));
+    out.bytes(group.afterCost);
   }
-  return texts;
 }
 
-function moneyText(atto: bigint): string {
-  const { units, nanos } = moneyOfAtto(atto);
-  return `{"currencyCode":"USD","units":"${units}","nanos":${nanos}}`;
+function groupForm(group: RowGroup, stream: Stream): GroupForm {
+  return {
+    fields: STREAM_FIELDS[stream](group),
+    beforeCost: Buffer.from(`,"usageType":"${group.usageType}","costNanoUsd":`),
+    afterCost: Buffer.from(`],"group":${JSON.stringify(Object.fromEntries(group.values))}}`),
+  };
 }
 
-function unpricedJson(row: UsageRow): string {
-  return row.unpriced.size === 0 ? "[]" : JSON.stringify(unpricedQuantities(row.unpriced));
+const COST = Buffer.from(',"cost":');
+const LIST_COST = Buffer.from(',"listCost":');
+const UNPRICED = Buffer.from(',"unpricedQuantities":[');
+const UNITS = Buffer.from('{"currencyCode":"USD","units":"');
+const NANOS = Buffer.from('","nanos":');
+const END = Buffer.from("}");
+
+function writeMoney(nanos: bigint, out: JsonBytes): void {
+  out
+    .bytes(UNITS)
+    .integer(nanos / NANO_PER_USD)
+    .bytes(NANOS)
+    .integer(nanos % NANO_PER_USD)
+    .bytes(END);
 }
 
 /** The value of a dimension when the group has it, "" otherwise. */
@@ -81,18 +122,23 @@ function isGrouped(group: RowGroup, dimension: string): boolean {
   return group.values.some(([name]) => name === dimension);
 }
 
+const BEFORE_CACHED = Buffer.from('","cachedPromptTokens":"');
+const BEFORE_UNCACHED = Buffer.from('","uncachedPromptTokens":"');
+const BEFORE_COMPLETION = Buffer.from('","completionTokens":"');
+const BEFORE_AUDIO = Buffer.from('","audioInputSeconds":');
+const BEFORE_IMAGES = Buffer.from(',"imageCount":"');
+
 function serverlessFields(group: RowGroup): Fields {
-  const modelName = JSON.stringify(grouped(group, "model_name"));
-  const apiKeyId = JSON.stringify(grouped(group, "api_key_id"));
-  return ({ quantities }) => {
+  const beforePrompt = Buffer.from(`"modelName":${JSON.stringify(grouped(group, "model_name"))},"promptTokens":"`);
+  const afterImages = Buffer.from(`","apiKeyId":${JSON.stringify(grouped(group, "api_key_id"))}`);
+  return ({ quantities }, out) => {
     const prompt = quantities[METER_AT.promptTokens]!;
     const cached = quantities[METER_AT.cachedPromptTokens]!;
-    return (
-      `"modelName":${modelName},"promptTokens":"${prompt}","cachedPromptTokens":"${cached}",` +
-      `"uncachedPromptTokens":"${prompt - cached}","completionTokens":"${quantities[METER_AT.completionTokens]}",` +
-      `"audioInputSeconds":${secondsText(quantities[METER_AT.audioInputMs]!)},` +
-      `"imageCount":"${quantities[METER_AT.imageCount]}","apiKeyId":${apiKeyId}`
-    );
+    out.bytes(beforePrompt).integer(prompt).bytes(BEFORE_CACHED).integer(cached);
+    out.bytes(BEFORE_UNCACHED).integer(prompt - cached);
+    out.bytes(BEFORE_COMPLETION).integer(quantities[METER_AT.completionTokens]!);
+    out.bytes(BEFORE_AUDIO).text(secondsText(quantities[METER_AT.audioInputMs]!));
+    out.bytes(BEFORE_IMAGES).integer(quantities[METER_AT.imageCount]!).bytes(afterImages);
   };
 }
 
@@ -101,11 +147,13 @@ function dedicatedFields(group: RowGroup): Fields {
   const acceleratorType = JSON.stringify(grouped(group, "accelerator_type"));
   // What is true of a deployment is told only where the grouping fixes the deployment.
   const fixed = isGrouped(group, "deployment_name");
-  return (row) =>
-    `"deploymentId":${deploymentId},"acceleratorType":${acceleratorType},` +
-    `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}",` +
-    `"baseModel":${JSON.stringify(fixed ? row.shared("baseModel") : "")},` +
-    `"placement":${JSON.stringify(fixed ? row.shared("placement") : "")}`;
+  return (row, out) =>
+    out.text(
+      `"deploymentId":${deploymentId},"acceleratorType":${acceleratorType},` +
+        `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}",` +
+        `"baseModel":${JSON.stringify(fixed ? row.shared("baseModel") : "")},` +
+        `"placement":${JSON.stringify(fixed ? row.shared("placement") : "")}`,
+    );
 }
 
 function trainingFields(group: RowGroup): Fields {
@@ -113,17 +161,17 @@ function trainingFields(group: RowGroup): Fields {
     (dimension) => JSON.stringify(grouped(group, dimension)),
   );
   const fixed = isGrouped(group, "job_id");
-  return (row) => {
+  return (row, out) => {
     const tags = (["team", "project", "environment"] as const).map(
       (tag) => [tag, fixed ? row.shared(tag) : grouped(group, `annotations.${tag}`)] as const,
     );
     const annotations = Object.fromEntries(tags.filter(([, value]) => value !== ""));
-    return (
+    out.text(
       `"jobId":${jobId},"jobType":${jobType},"tokens":"${row.quantities[METER_AT.tokens]}",` +
-      `"acceleratorType":${acceleratorType},` +
-      `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}","baseModel":${baseModel},` +
-      `"trainingSessionId":${JSON.stringify(fixed ? row.shared("trainingSessionId") : "")},` +
-      `"annotations":${JSON.stringify(annotations)}`
+        `"acceleratorType":${acceleratorType},` +
+        `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}","baseModel":${baseModel},` +
+        `"trainingSessionId":${JSON.stringify(fixed ? row.shared("trainingSessionId") : "")},` +
+        `"annotations":${JSON.stringify(annotations)}`,
     );
   };
 }

@@ -64,6 +64,7 @@ export interface WireExplanation {
     readonly late: string;
     readonly lateDefinition: string;
     readonly unknownArrival: string;
+    readonly keptFrom?: string;
   };
   readonly deploymentSeconds: string;
   readonly usageEvents?: readonly WireEvent[];
@@ -168,11 +169,15 @@ function unpricedLines(part: WirePart & { readonly reason: string }): string[] {
 
 function eventsLine({ events }: WireExplanation): string {
   if (!events) return "";
-  const { count, voided, firstEventTime, lastEventTime, late, lateDefinition, unknownArrival } = events;
+  const { count, voided, firstEventTime, lastEventTime, late, lateDefinition, unknownArrival, keptFrom } = events;
   const range = firstEventTime === null ? "" : `, from ${firstEventTime} to ${lastEventTime}`;
   const unknown = unknownArrival === "0" ? "" : `; when ${grouped(unknownArrival)} arrived is not known`;
   const name = count === "1" ? "event" : "events";
-  return `${grouped(count)} ${name}${range}; ${grouped(late)} late (${lateDefinition})${unknown}; ${grouped(voided)} voided`;
+  const dropped = keptFrom === undefined ? "" : `Raw events before ${keptFrom} were dropped; since then `;
+  return (
+    `${dropped}${grouped(count)} ${name}${range}; ${grouped(late)} late (${lateDefinition})${unknown}; ` +
+    `${grouped(voided)} voided`
+  );
 }
 
 const TIME_WIDTH = "2026-05-28T09:30:00.250Z".length;

@@ -3,7 +3,7 @@
 import { moneyOfAtto, usdTextOfAtto } from "../domain/money.ts";
 import { formatInstant, formatInZone } from "../domain/time.ts";
 import type { UsageExplanation } from "../report/usage-explanation.ts";
-import { rowTexts } from "./billing-usage.ts";
+import { rowJson } from "./billing-usage.ts";
 import { lineJson } from "./price-explanation.ts";
 import { secondsText } from "./unpriced.ts";
 import { eventWire } from "./usage-event.ts";
@@ -32,7 +32,7 @@ const LATE = "received after the row's bucket had ended";
 export function usageExplanationJson(explanation: UsageExplanation): string {
   const { row, stream, question, tariff, priced, unpriced, deploymentMs, events, page } = explanation;
   const { timezone } = question;
-  const [rowText] = rowTexts([row], stream, { timezone, contracted: tariff.contract !== undefined });
+  const rowText = rowJson(row, stream, { timezone, contracted: tariff.contract !== undefined });
   const rest = {
     stream,
     components: priced.map((part) => pricedJson(part, timezone, tariff)),
@@ -116,7 +116,7 @@ function placeOf({ book, line, match }: Unpriced["nearest"][number], { book: lis
   return `line ${line} of price book ${version} (${match})`;
 }
 
-function eventsJson({ count, voided, firstTime, lastTime, late, unknownArrival }: Told): object {
+function eventsJson({ count, voided, firstTime, lastTime, late, unknownArrival, keptFrom }: Told): object {
   return {
     count: count.toString(),
     voided: voided.toString(),
@@ -125,6 +125,7 @@ function eventsJson({ count, voided, firstTime, lastTime, late, unknownArrival }
     late: late.toString(),
     lateDefinition: LATE,
     unknownArrival: unknownArrival.toString(),
+    ...(keptFrom !== undefined && { keptFrom: formatInstant(keptFrom) }),
   };
 }
 
