@@ -252,6 +252,7 @@ suite("laws of explanations", () => {
       unknownArrival: 0n,
       firstTime: times.length === 0 ? undefined : Math.min(...times),
       lastTime: times.length === 0 ? undefined : Math.max(...times),
+      keptFrom: undefined,
     });
     // Quantities of the ledger's events, with the timeline's, are the row's.
     const acceleratorMs = METERS.indexOf("acceleratorMs");

@@ -157,8 +157,8 @@ test("all that is wrong with the shape of the body is told at once", () => {
   );
 });
 
-test("nesting a million deep is an ordinary wrong value", () => {
-  const deep = `${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}`;
+test("nesting 100,000 deep is an ordinary wrong value", () => {
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
   const event = `"id":"e","time":"2026-06-10T00:00:00Z","usageType":"TRAINING_TOKEN_USAGE"`;
   const body = `{"events":[${deep},{"id":${deep}},{${event},"annotations":{"team":${deep}}}]}`;
   const { rejected, droppedAnnotations } = decodeText(body, JSON_LIST);

@@ -11,7 +11,7 @@ export interface FileKind {
 }
 
 /** SQL, or what SQL alone cannot do. It runs inside a transaction. */
-export type Migration = string | ((database: DatabaseSync) => void);
+type Migration = string | ((database: DatabaseSync) => void);
 
 interface OpenOptions {
   readonly readOnly: boolean;
