@@ -8,17 +8,18 @@ import { enrich, mentioned } from "./accounts/enrich.ts";
 import type { Page, PageAsk } from "./accounts/paging.ts";
 import type { Account, AccountPatch, BudgetScope, Caller, QuotaPatch } from "./accounts/records.ts";
 import { Accounts } from "./accounts/store.ts";
-import { Budgets } from "./budgets/budgets.ts";
 import { type Backup, type BackupOptions, copyFolder } from "./backup.ts";
+import { Budgets } from "./budgets/budgets.ts";
+import { Notifier, type NotifierOptions } from "./budgets/notifier.ts";
 import { parseExportQuery } from "./domain/export-query.ts";
 import { Fault, problem } from "./domain/fault.ts";
+import { ATTO_PER_USD } from "./domain/money.ts";
 import { parsePriceDiffQuery } from "./domain/price-diff-query.ts";
 import { parsePriceExplainQuery } from "./domain/price-explain-query.ts";
 import type { QueryForm, RawQuery } from "./domain/query-checker.ts";
 import { parseSummaryQuery } from "./domain/summary-query.ts";
-import { ATTO_PER_USD } from "./domain/money.ts";
-import { type Instant, monthAround, TZDB_VERSION, type TimeRange } from "./domain/time.ts";
-import type { KeptEvent } from "./domain/usage.ts";
+import { type Instant, monthAround, type TimeRange, TZDB_VERSION } from "./domain/time.ts";
+import type { KeptEvent, UsageBatch } from "./domain/usage.ts";
 import { parseUsageCostsQuery } from "./domain/usage-costs-query.ts";
 import { parseUsageExplainQuery } from "./domain/usage-explain-query.ts";
 import { parseUsageQuery, USAGE_RANGE_PARAMETERS } from "./domain/usage-query.ts";
@@ -37,6 +38,7 @@ import { BookReading } from "./report/book-reading.ts";
 import { type BookText, readBookText } from "./report/book-text.ts";
 import { type FilterOptions, filterOptions } from "./report/filter-options.ts";
 import { type InvoicePage, type InvoicesAsk, listInvoices } from "./report/invoices.ts";
+import { LiveUsage } from "./report/live-usage.ts";
 import { type MetricsRow, metricsPages } from "./report/metrics-export.ts";
 import {
   type BookAtStart,
@@ -56,11 +58,13 @@ import { type UsageCosts, usageCosts } from "./report/usage-costs.ts";
 import { type ExplainSources, type UsageExplanation, usageExplanation } from "./report/usage-explanation.ts";
 import { Retention, type RetentionRun } from "./retention.ts";
 
+export type { NotifierOptions } from "./budgets/notifier.ts";
 export type { ImportReject, ImportTotals } from "./ingest/import-file.ts";
-export type { Quote } from "./report/spend.ts";
 export type { Difference } from "./ledger/sqlite/verify.ts";
 export { importPriceList, LIST_BYTES_MAX, type ListKind } from "./rating/import/import.ts";
 export type { Finding, ImportReport } from "./rating/import/report.ts";
+export type { LiveListener } from "./report/live-usage.ts";
+export type { Quote } from "./report/spend.ts";
 
 /** What a write of usage did, event by event (contract, section 7). */
 export interface IngestOutcome {
@@ -115,12 +119,15 @@ export class Service {
   readonly now: () => Instant;
   /** What inference calls are held to. */
   readonly budgets: Budgets;
+  /** Usage as it is written. */
+  readonly live: LiveUsage = new LiveUsage();
   readonly #folder: HeldFolder;
   readonly #ledger: Ledger;
   readonly #decoder: Decoder;
   readonly #tariffs: Tariffs;
   readonly #bookReading: BookReading;
   #retention: Retention | undefined;
+  #notifier: Notifier | undefined;
   /** The list book that was in force when the folder was opened, and how it came to be. */
   readonly bookAtStart: BookAtStart;
 
@@ -200,7 +207,14 @@ export class Service {
       this.accounts.deploymentFacts(account, deployments),
     ]);
     const ids = batch.ids;
-    const outcome = await this.#ledger.append(account, enrich(batch, keyFacts, deploymentFacts), this.now());
+    const enriched = enrich(batch, keyFacts, deploymentFacts);
+    // The ledger's thread takes the columns away.
+    const live = this.live.has(account) ? copyOf(enriched) : undefined;
+    const outcome = await this.#ledger.append(account, enriched, this.now());
+    if (live) {
+      const without = new Set(outcome.conflicts.map(({ at }) => at));
+      this.live.publish(account, live, without, await this.#tariffs.at(account));
+    }
     const conflicts = outcome.conflicts.map(({ at, field }) => ({ index: index[at]!, id: ids[at]!, field }));
     const { created, duplicates } = outcome;
     return { created, duplicates, conflicts, rejected, droppedAnnotations };
@@ -238,6 +252,12 @@ export class Service {
   async spent(account: string, range: TimeRange, scopes: readonly BudgetScope[]): Promise<readonly bigint[]> {
     const { costs } = await spendOf(await this.#sources(account), { account, range, scopes }, this.now());
     return costs.map(({ atto }) => atto);
+  }
+
+  /** Tells accounts of the thresholds that their spend reaches, from now on until {@link close}. */
+  notifySpend(options: NotifierOptions): void {
+    const { accounts, now } = this;
+    this.#notifier ??= new Notifier({ notices: accounts.notices, now, spent: this.spent.bind(this) }, options);
   }
 
   /** The one account that a caller sees, or, for the operator (undefined), all. */
@@ -392,6 +412,7 @@ export class Service {
   /** Finishes what was accepted, then closes the files and gives up the folder. */
   async close(): Promise<void> {
     await this.#retention?.close();
+    await this.#notifier?.close();
     await this.#decoder.close();
     await this.#bookReading.close();
     await this.#ledger.close();
@@ -441,6 +462,11 @@ export async function verifyFolder(dataFolder: string, options: VerifyOptions = 
 export async function backupFolder(dataFolder: string, to: string, options: BackupOptions = {}): Promise<Backup> {
   requireFolder(dataFolder);
   return copyFolder(dataFolder, to, options);
+}
+
+function copyOf(batch: UsageBatch): UsageBatch {
+  const { times, quantities, series } = batch;
+  return { ...batch, times: times.slice(), quantities: quantities.slice(), series: series.slice() };
 }
 
 /** Files of the right kind that do not hold what they must: a disk that damaged them is the likely reason. */

@@ -1,9 +1,10 @@
 /** Accounts and their users. */
 
 import { Fault, problem, refuseIfAny } from "../domain/fault.ts";
-import { accountProblems, userProblems } from "./checks.ts";
+import { parseZone } from "../domain/time.ts";
+import { accountPatchProblems, accountProblems, userProblems } from "./checks.ts";
 import { type Page, type PageAsk, readPage } from "./paging.ts";
-import type { Account, NewAccount, NewUser, User } from "./records.ts";
+import type { Account, AccountPatch, NewAccount, NewUser, User } from "./records.ts";
 import type { Store } from "./tables.ts";
 
 /** The user that a new account begins with. */
@@ -17,6 +18,7 @@ export async function insertAccount(store: Store, ask: NewAccount): Promise<Acco
     displayName: ask.displayName ?? ask.id,
     email: ask.email ?? "",
     suspendState: "UNSUSPENDED",
+    timezone: parseZone(ask.timezone ?? "UTC") ?? "UTC",
     createTime: time,
     updateTime: time,
   };
@@ -39,6 +41,19 @@ export async function createAccount(store: Store, ask: NewAccount): Promise<Acco
 
 export async function findAccount(store: Store, id: string): Promise<Account | undefined> {
   return store.database.selectFrom("accounts").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+/** Changes what is named. @throws Fault for a value that cannot be. */
+export async function patchAccount(store: Store, id: string, patch: AccountPatch): Promise<Account> {
+  refuseIfAny(accountPatchProblems(patch));
+  const { displayName, email, timezone } = patch;
+  const set = {
+    ...(displayName !== undefined && { displayName }),
+    ...(email !== undefined && { email }),
+    ...(timezone !== undefined && { timezone: parseZone(timezone)! }),
+    updateTime: store.now(),
+  };
+  return store.database.updateTable("accounts").set(set).where("id", "=", id).returningAll().executeTakeFirstOrThrow();
 }
 
 /** @param only the id of the one account to list; all when left out. */

@@ -3,9 +3,19 @@
 import { checkAnnotations } from "../domain/annotations.ts";
 import { type Problem, problem } from "../domain/fault.ts";
 import { isBareId, isPlainText } from "../domain/text.ts";
-import { EVENT_TIME_AHEAD_MAX_MS, EVENT_TIME_MIN, formatInstant, type Instant } from "../domain/time.ts";
+import { EVENT_TIME_AHEAD_MAX_MS, EVENT_TIME_MIN, formatInstant, type Instant, parseZone } from "../domain/time.ts";
 import { ACCELERATOR_TYPES } from "../domain/usage.ts";
-import type { DeploymentPatch, NewAccount, NewApiKey, NewDeployment, NewUser, QuotaPatch, Scale } from "./records.ts";
+import type {
+  AccountPatch,
+  DeploymentPatch,
+  NewAccount,
+  NewApiKey,
+  NewDeployment,
+  NewUser,
+  NotificationPatch,
+  QuotaPatch,
+  Scale,
+} from "./records.ts";
 import { ROLES } from "./records.ts";
 
 export const REPLICA_COUNT_MAX = 10_000;
@@ -44,8 +54,55 @@ function tags(problems: Problem[], field: string, value: Readonly<Record<string,
 export function accountProblems(ask: NewAccount): Problem[] {
   const problems: Problem[] = [];
   id(problems, "accountId", ask.id);
-  text(problems, "displayName", ask.displayName);
-  email(problems, ask.email);
+  return [...problems, ...accountPatchProblems(ask)];
+}
+
+export function accountPatchProblems(patch: AccountPatch): Problem[] {
+  const problems: Problem[] = [];
+  text(problems, "displayName", patch.displayName);
+  email(problems, patch.email);
+  const { timezone } = patch;
+  if (timezone !== undefined && parseZone(timezone) === undefined) {
+    problems.push(problem("bad_zone", "timezone", { value: timezone }));
+  }
+  return problems;
+}
+
+export const BUDGETS_MAX = 200;
+
+/** A part that was no number or scope at all is undefined here: the caller has reported it. */
+export function budgetProblems(ask: { readonly id?: string; readonly monthlyUsd: bigint | undefined }): Problem[] {
+  const problems: Problem[] = [];
+  if (ask.id !== undefined) id(problems, "name", ask.id);
+  const { monthlyUsd } = ask;
+  if (monthlyUsd !== undefined && (monthlyUsd < 0n || monthlyUsd > THRESHOLD_USD_MAX)) {
+    const allowed = `whole dollars from 0 to ${THRESHOLD_USD_MAX}`;
+    problems.push(problem("wrong_type", "monthlyUsd", { value: `${monthlyUsd}`, allowed }));
+  }
+  return problems;
+}
+
+const SECRET = /^[\x21-\x7e]{16,256}$/;
+
+export function webhookProblems({ webhookUrl, webhookSecret }: NotificationPatch): Problem[] {
+  const problems: Problem[] = [];
+  const url = webhookUrl ? URL.parse(webhookUrl) : undefined;
+  if (webhookUrl && (!url || !/^https?:$/.test(url.protocol) || webhookUrl.length > 1024)) {
+    const reason = "it must be an http or https address of at most 1,024 characters";
+    problems.push(problem("bad_webhook", "webhookUrl", { value: webhookUrl, reason }));
+  } else if (url && (url.username !== "" || url.password !== "" || url.hash !== "")) {
+    // The value may hold a password.
+    const reason = "it must have no user, password or fragment";
+    problems.push(problem("bad_webhook", "webhookUrl", { value: url.origin, reason }));
+  }
+  if (webhookSecret !== undefined && !SECRET.test(webhookSecret)) {
+    // The secret is none of a log's business, so the sentence shows its length only.
+    const facts = {
+      value: `${webhookSecret.length} characters`,
+      reason: "it must be 16 to 256 visible ASCII characters",
+    };
+    problems.push(problem("bad_webhook", "webhookSecret", facts));
+  }
   return problems;
 }
 

@@ -194,3 +194,22 @@ test("what is refused, all problems at once", async (t) => {
   ];
   for (const [call, problems] of cases) assert.deepEqual(await problemsOf(call()), problems);
 });
+
+test("what a report counts is as the last write left it, though it is remembered", async (t) => {
+  const { accounts, clock } = await open(t);
+  const told = async () =>
+    (await accounts.deploymentsForUsage("acme")).map(
+      ({ id, replicaChanges, attributeChanges, deleteTime }) =>
+        `${id} ${replicaChanges.length} ${attributeChanges.length} ${deleteTime ?? "-"}`,
+    );
+  assert.deepEqual(await told(), []);
+  await accounts.createDeployment("acme", { id: "chat", acceleratorType: L4 });
+  assert.deepEqual(await told(), ["chat 0 1 -"]);
+  await accounts.scaleDeployment("acme", "chat", { replicaCount: 2 });
+  assert.deepEqual(await told(), ["chat 1 1 -"]);
+  clock.now += HOUR_MS;
+  await accounts.patchDeployment("acme", "chat", { placement: "GLOBAL" });
+  assert.deepEqual(await told(), ["chat 1 2 -"]);
+  await accounts.deleteDeployment("acme", "chat");
+  assert.deepEqual(await told(), [`chat 1 2 ${clock.now}`]);
+});

@@ -95,18 +95,23 @@ test("of two patches at once, neither undoes the other", async (t) => {
 
 test("notification settings: nothing at first, then what was sent last", async (t) => {
   const { accounts, clock } = await open(t);
-  const none = { account: "a", monthlySpendUsdThresholds: [], updateTime: START };
+  const none = { account: "a", monthlySpendUsdThresholds: [], webhookUrl: "", updateTime: START };
   clock.now = START + 5;
   assert.deepEqual(await accounts.getNotificationSettings("a"), none);
   for (const thresholds of [[500n, 800n], [1n, 1_000_000_000n], []]) {
-    const set = { account: "a", monthlySpendUsdThresholds: thresholds, updateTime: START + 5 };
-    assert.deepEqual(await accounts.setNotificationSettings("a", thresholds), set);
+    const set = { account: "a", monthlySpendUsdThresholds: thresholds, webhookUrl: "", updateTime: START + 5 };
+    assert.deepEqual(await accounts.patchNotificationSettings("a", { monthlySpendUsdThresholds: thresholds }), set);
     assert.deepEqual(await accounts.getNotificationSettings("a"), set);
   }
   const many = Array.from({ length: 21 }, (_, at) => BigInt(at + 1));
   const field = "monthlySpendUsdThresholds";
-  assert.equal(await refusal(accounts.setNotificationSettings("a", many)), `too_many ${field}`);
-  const wrong = accounts.setNotificationSettings("a", [0n, 5n, 5n, 1_000_000_001n]);
+  assert.equal(
+    await refusal(accounts.patchNotificationSettings("a", { monthlySpendUsdThresholds: many })),
+    `too_many ${field}`,
+  );
+  const wrong = accounts.patchNotificationSettings("a", {
+    monthlySpendUsdThresholds: [0n, 5n, 5n, 1_000_000_001n],
+  });
   assert.equal(await refusal(wrong), `wrong_type ${field}.0, wrong_type ${field}.2, wrong_type ${field}.3`);
   assert.deepEqual((await accounts.getNotificationSettings("b")).monthlySpendUsdThresholds, [], "another account's");
 });

@@ -10,7 +10,7 @@ import type { Store } from "./tables.ts";
 export const UNLIMITED = INT64_MAX;
 
 /** All quotas of the account, those without a record at their default, in the order of their ids. */
-async function readQuotas(store: Store, account: string): Promise<Quota[]> {
+export async function readQuotas(store: Store, account: string): Promise<Quota[]> {
   const { createTime } = await store.database
     .selectFrom("accounts")
     .select("createTime")

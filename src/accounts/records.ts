@@ -1,6 +1,6 @@
 /** The records of the accounts room. Instants are milliseconds; a key itself and its hash never leave the store. */
 
-import type { Annotations } from "../domain/annotations.ts";
+import type { Annotations, TagName } from "../domain/annotations.ts";
 import type { Instant } from "../domain/time.ts";
 
 /** From the most to the least that a key may do (contract, section 5). */
@@ -21,6 +21,8 @@ export interface Account {
   readonly displayName: string;
   readonly email: string;
   readonly suspendState: SuspendState;
+  /** The IANA zone whose months its limits and budgets count. */
+  readonly timezone: string;
   readonly createTime: Instant;
   readonly updateTime: Instant;
 }
@@ -90,7 +92,7 @@ export interface Deployment extends DeploymentAttributes {
 export const QUOTA_IDS = ["monthly-spend-usd", "serverless-inference-rpm"] as const;
 type QuotaId = (typeof QUOTA_IDS)[number];
 
-/** A limit: whole dollars a UTC month, or requests a minute. UNLIMITED (quotas.ts) stands for none. */
+/** A limit: whole dollars a month of the account's zone, or requests a minute. UNLIMITED (quotas.ts) stands for none. */
 export interface Quota {
   readonly account: string;
   readonly id: QuotaId;
@@ -108,12 +110,73 @@ export interface QuotaPatch {
   readonly maxValue?: bigint | undefined;
 }
 
+/** What a budget holds to its limit: all that the account spends, what one key spends, or what has one tag. */
+export type BudgetScope =
+  | { readonly kind: "account" }
+  | { readonly kind: "apiKey"; readonly apiKeyId: string }
+  | { readonly kind: "tag"; readonly tag: TagName; readonly value: string };
+
+/** A limit of whole dollars a month of the account's zone, for a part of what it spends. */
+export interface Budget {
+  readonly account: string;
+  readonly id: string;
+  readonly scope: BudgetScope;
+  readonly monthlyUsd: bigint;
+  readonly createTime: Instant;
+  readonly updateTime: Instant;
+}
+
+export interface NewBudget {
+  readonly id: string;
+  readonly scope: BudgetScope;
+  readonly monthlyUsd: bigint;
+}
+
+/** What an account's inference calls are held to. */
+export interface Limits {
+  readonly timezone: string;
+  /** Whole dollars; undefined for no limit, here and below. */
+  readonly monthlySpendUsd: bigint | undefined;
+  /** Of each key. */
+  readonly requestsPerMinute: bigint | undefined;
+  readonly budgets: readonly Budget[];
+}
+
 export interface NotificationSettings {
   readonly account: string;
-  /** Whole dollars of a UTC month, ascending and distinct. */
+  /** Whole dollars of a month of the account's zone, ascending and distinct. */
   readonly monthlySpendUsdThresholds: readonly bigint[];
+  /** Where notices go; "" for nowhere. */
+  readonly webhookUrl: string;
   /** The account's creation while nothing was set. */
   readonly updateTime: Instant;
+}
+
+/** What is left out stays; `webhookUrl` "" takes the webhook away, with its secret. */
+export interface NotificationPatch {
+  readonly monthlySpendUsdThresholds?: readonly bigint[] | undefined;
+  readonly webhookUrl?: string | undefined;
+  /** Signs the notices; never shown again. */
+  readonly webhookSecret?: string | undefined;
+}
+
+/** Where and how an account is told of a threshold. */
+export interface Webhook {
+  readonly account: string;
+  readonly url: string;
+  readonly secret: string;
+}
+
+/** That a month's spend has reached a threshold: told once, and tried again until it is. */
+export interface Notice {
+  readonly id: string;
+  readonly account: string;
+  readonly monthStart: Instant;
+  readonly thresholdUsd: bigint;
+  /** The body as it is sent, every time the same. */
+  readonly body: string;
+  readonly tries: number;
+  readonly nextTryTime: Instant;
 }
 
 /** Who is calling: what a key stands for. */
@@ -136,9 +199,14 @@ export interface NewAccount {
   readonly id: string;
   readonly displayName?: string | undefined;
   readonly email?: string | undefined;
+  /** Default UTC. */
+  readonly timezone?: string | undefined;
 }
 
-export interface NewUser extends NewAccount {
+/** What is left out stays. */
+export type AccountPatch = Partial<Omit<NewAccount, "id">>;
+
+export interface NewUser extends Omit<NewAccount, "timezone"> {
   /** Default USER. */
   readonly role?: Role | undefined;
 }

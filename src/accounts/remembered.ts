@@ -41,3 +41,38 @@ export class Remembered<V> {
     this.#values.clear();
   }
 }
+
+/** Writes, and drops what was remembered of it, whether the write succeeded or not. */
+export async function forgetting<T>(
+  memories: readonly Pick<Remembered<unknown>, "forget">[],
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } finally {
+    for (const memory of memories) memory.forget();
+  }
+}
+
+/** One value for the whole account. */
+export async function rememberedWhole<V>(memory: Remembered<V>, account: string, read: () => Promise<V>): Promise<V> {
+  const found = await memory.get([account], async () => new Map([[account, await read()]]));
+  return found.get(account)!;
+}
+
+/** Looks facts up in a memory that all accounts share, each under its own names. */
+export async function remembered<V>(
+  memory: Remembered<V>,
+  account: string,
+  names: readonly string[],
+  read: (missing: readonly string[]) => Promise<ReadonlyMap<string, V>>,
+): Promise<Map<string, V>> {
+  // An account's id has no slash, so no two accounts share a key.
+  const prefix = `${account}/`;
+  const withPrefix = (name: string) => prefix + name;
+  const found = await memory.get(names.map(withPrefix), async (missing) => {
+    const fresh = await read(missing.map((key) => key.slice(prefix.length)));
+    return new Map([...fresh].map(([name, value]) => [withPrefix(name), value]));
+  });
+  return new Map([...found].map(([key, value]) => [key.slice(prefix.length), value]));
+}

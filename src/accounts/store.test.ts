@@ -144,6 +144,8 @@ test("facts and names of keys, revoked ones included, and of no other account", 
   );
   const names = await accounts.keyNames("acme");
   assert.deepEqual([...names.values()].sort(), ["one", "two"]);
+  await accounts.createKey("acme", "admin", { role: "USER", displayName: "four" });
+  assert.deepEqual([...(await accounts.keyNames("acme")).values()].sort(), ["four", "one", "two"]);
   assert.deepEqual(await problemsOf(accounts.revokeKey("other", one.keyId)), ["not_found keyId"]);
   assert.equal(await accounts.findKey("other", one.keyId), undefined);
 });

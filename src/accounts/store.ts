@@ -8,33 +8,40 @@ import { Fault, type Problem, problem, refuseIfAny } from "../domain/fault.ts";
 import { isBareId } from "../domain/text.ts";
 import type { Instant } from "../domain/time.ts";
 import * as accounts from "./accounts.ts";
+import * as budgets from "./budgets.ts";
 import * as deployments from "./deployments.ts";
 import { couldBeKey, hashOf, isGivenKey, type RandomBytes } from "./key-text.ts";
 import * as keys from "./keys.ts";
 import { LastUse } from "./last-use.ts";
+import { Notices } from "./notices.ts";
 import * as notifications from "./notification-settings.ts";
 import type { Page, PageAsk } from "./paging.ts";
 import * as priceBooks from "./price-books.ts";
 import * as quotas from "./quotas.ts";
 import type {
   Account,
+  AccountPatch,
   ApiKey,
+  Budget,
   Caller,
   Deployment,
   DeploymentFacts,
   DeploymentPatch,
   KeyFacts,
+  Limits,
   NewAccount,
   NewApiKey,
+  NewBudget,
   NewDeployment,
   NewUser,
+  NotificationPatch,
   NotificationSettings,
   Quota,
   QuotaPatch,
   Scale,
   User,
 } from "./records.ts";
-import { Remembered } from "./remembered.ts";
+import { forgetting, Remembered, remembered, rememberedWhole } from "./remembered.ts";
 import { openDatabase } from "./sqlite/open.ts";
 import type { Store } from "./tables.ts";
 
@@ -80,14 +87,21 @@ function bootstrapProblems(ask: BootstrapAsk): Problem[] {
 
 /** Keys, and as many deployments, whose facts are kept in memory. */
 const REMEMBERED_MAX = 50_000;
+/** Accounts whose keys' names, and whose deployments, are kept whole: each report asks for them. */
+const WHOLE_ACCOUNTS_MAX = 100;
 
 /** One process has the file to itself, so what it read stays true until it writes. */
 export class Accounts {
+  /** Notices of spend that are to be told, or were. */
+  readonly notices: Notices;
   readonly #store: Store;
   readonly #keysByHash = new Remembered<keys.FoundKey>(REMEMBERED_MAX);
   readonly #keyFacts = new Remembered<KeyFacts>(REMEMBERED_MAX);
   readonly #deploymentFacts = new Remembered<DeploymentFacts>(REMEMBERED_MAX);
+  readonly #keyNames = new Remembered<ReadonlyMap<string, string>>(WHOLE_ACCOUNTS_MAX);
+  readonly #deployments = new Remembered<readonly Deployment[]>(WHOLE_ACCOUNTS_MAX);
   readonly #priceBookVersions = new Remembered<readonly priceBooks.PriceBookVersion[]>(REMEMBERED_MAX);
+  readonly #limits = new Remembered<Limits>(REMEMBERED_MAX);
   readonly #lastUse: LastUse;
   /** Accounts are never deleted, so one that was seen once is there. */
   readonly #seen = new Set<string>();
@@ -95,6 +109,7 @@ export class Accounts {
   private constructor(store: Store) {
     this.#store = store;
     this.#lastUse = new LastUse(store);
+    this.notices = new Notices(store);
   }
 
   /**
@@ -114,6 +129,10 @@ export class Accounts {
   /** Where there is no account at all, makes one with an OPERATOR key; undefined otherwise. The key is known once. */
   async bootstrap(ask: BootstrapAsk = {}): Promise<BootstrapResult | undefined> {
     refuseIfAny(bootstrapProblems(ask));
+    return forgetting([this.#keyNames], () => this.#bootstrap(ask));
+  }
+
+  #bootstrap(ask: BootstrapAsk): Promise<BootstrapResult | undefined> {
     return this.#store.database.transaction().execute(async (database) => {
       const inside = { ...this.#store, database };
       const any = await database.selectFrom("accounts").select("id").limit(1).executeTakeFirst();
@@ -145,6 +164,11 @@ export class Accounts {
   /** Makes the account and its user "admin". The operator's call. */
   createAccount(ask: NewAccount): Promise<Account> {
     return accounts.createAccount(this.#store, ask);
+  }
+
+  /** Changes what is named. */
+  async patchAccount(account: string, patch: AccountPatch): Promise<Account> {
+    return this.#changingLimits(async () => accounts.patchAccount(await this.#inside(account), account, patch));
   }
 
   /** The one account that a caller sees, or, for the operator (undefined), all. */
@@ -185,7 +209,9 @@ export class Accounts {
 
   /** Whether the caller may give such a key is asked of roles.ts before. */
   async createKey(account: string, user: string, ask: NewApiKey): Promise<keys.CreatedKey> {
-    return keys.createKey(await this.#inside(account), { account, user }, ask);
+    return forgetting([this.#keyNames], async () =>
+      keys.createKey(await this.#inside(account), { account, user }, ask),
+    );
   }
 
   /** Keys that are not revoked, of one user or (undefined) of all. */
@@ -213,8 +239,8 @@ export class Accounts {
   }
 
   /** The display name of every key the account ever had, by key id. */
-  keyNames(account: string): Promise<Map<string, string>> {
-    return keys.keyNames(this.#store, account);
+  keyNames(account: string): Promise<ReadonlyMap<string, string>> {
+    return rememberedWhole(this.#keyNames, account, () => keys.keyNames(this.#store, account));
   }
 
   /** The ids of every key the user ever had. */
@@ -234,7 +260,9 @@ export class Accounts {
 
   /** @throws Fault `already_exists`, or `id_retired` for the id of a deleted one. */
   async createDeployment(account: string, ask: NewDeployment): Promise<Deployment> {
-    return deployments.createDeployment(await this.#inside(account), account, ask);
+    return forgetting([this.#deployments], async () =>
+      deployments.createDeployment(await this.#inside(account), account, ask),
+    );
   }
 
   async listDeployments(account: string, ask: PageAsk): Promise<Page<Deployment>> {
@@ -247,21 +275,23 @@ export class Accounts {
 
   /** Changes what is named, from now on; past usage stays as it was. */
   async patchDeployment(account: string, id: string, patch: DeploymentPatch): Promise<Deployment> {
-    try {
-      return await deployments.patchDeployment(await this.#inside(account), { account, id }, patch);
-    } finally {
-      this.#deploymentFacts.forget();
-    }
+    return forgetting([this.#deploymentFacts, this.#deployments], async () =>
+      deployments.patchDeployment(await this.#inside(account), { account, id }, patch),
+    );
   }
 
   /** Ends the deployment's usage now. */
   async deleteDeployment(account: string, id: string): Promise<void> {
-    await deployments.deleteDeployment(await this.#inside(account), account, id);
+    await forgetting([this.#deployments], async () =>
+      deployments.deleteDeployment(await this.#inside(account), account, id),
+    );
   }
 
   /** Sets the number of replicas from an instant on; an earlier scale of the same instant is replaced. */
   async scaleDeployment(account: string, id: string, scale: Scale): Promise<Deployment> {
-    return deployments.scaleDeployment(await this.#inside(account), { account, id }, scale);
+    return forgetting([this.#deployments], async () =>
+      deployments.scaleDeployment(await this.#inside(account), { account, id }, scale),
+    );
   }
 
   /** The facts of deployments, deleted ones included, by the name that was asked, bare or full. */
@@ -272,8 +302,8 @@ export class Accounts {
   }
 
   /** Every deployment the account ever had, with both timelines. */
-  deploymentsForUsage(account: string): Promise<Deployment[]> {
-    return deployments.deploymentsForUsage(this.#store, account);
+  deploymentsForUsage(account: string): Promise<readonly Deployment[]> {
+    return rememberedWhole(this.#deployments, account, () => deployments.deploymentsForUsage(this.#store, account));
   }
 
   async listQuotas(account: string, ask: PageAsk): Promise<Page<Quota>> {
@@ -286,15 +316,50 @@ export class Accounts {
 
   /** Whether the caller may set the maxValue is asked of roles.ts before. */
   async patchQuota(account: string, id: string, patch: QuotaPatch): Promise<Quota> {
-    return quotas.patchQuota(await this.#inside(account), { account, id }, patch);
+    return this.#changingLimits(async () => quotas.patchQuota(await this.#inside(account), { account, id }, patch));
+  }
+
+  /** What the account's inference calls are held to; the same object until a limit changes. */
+  async limits(account: string): Promise<Limits> {
+    const found = await this.#limits.get([account], async () => {
+      return new Map([[account, await budgets.readLimits(await this.#inside(account), account)]]);
+    });
+    return found.get(account)!;
+  }
+
+  /** @throws Fault for an id that is taken, or a key that there is not. */
+  async createBudget(account: string, ask: NewBudget): Promise<Budget> {
+    return this.#changingLimits(async () => budgets.createBudget(await this.#inside(account), account, ask));
+  }
+
+  async listBudgets(account: string, ask: PageAsk): Promise<Page<Budget>> {
+    return budgets.listBudgets(await this.#inside(account), account, ask);
+  }
+
+  async patchBudget(account: string, id: string, monthlyUsd: bigint): Promise<Budget> {
+    return this.#changingLimits(async () =>
+      budgets.patchBudget(await this.#inside(account), { account, id }, monthlyUsd),
+    );
+  }
+
+  async deleteBudget(account: string, id: string): Promise<void> {
+    return this.#changingLimits(async () => budgets.deleteBudget(await this.#inside(account), { account, id }));
+  }
+
+  async #changingLimits<T>(change: () => Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } finally {
+      this.#limits.forget();
+    }
   }
 
   async getNotificationSettings(account: string): Promise<NotificationSettings> {
     return notifications.getNotificationSettings(await this.#inside(account), account);
   }
 
-  async setNotificationSettings(account: string, thresholds: readonly bigint[]): Promise<NotificationSettings> {
-    return notifications.setNotificationSettings(await this.#inside(account), account, thresholds);
+  async patchNotificationSettings(account: string, patch: NotificationPatch): Promise<NotificationSettings> {
+    return notifications.patchNotificationSettings(await this.#inside(account), account, patch);
   }
 
   /**
@@ -336,21 +401,4 @@ export class Accounts {
     if (!(await this.hasAccount(account))) throw new Fault(problem("not_found", "account", { value: account }));
     return this.#store;
   }
-}
-
-/** Looks facts up in a memory that all accounts share, each under its own names. */
-async function remembered<V>(
-  memory: Remembered<V>,
-  account: string,
-  names: readonly string[],
-  read: (missing: readonly string[]) => Promise<ReadonlyMap<string, V>>,
-): Promise<Map<string, V>> {
-  // An account's id has no slash, so no two accounts share a key.
-  const prefix = `${account}/`;
-  const withPrefix = (name: string) => prefix + name;
-  const found = await memory.get(names.map(withPrefix), async (missing) => {
-    const fresh = await read(missing.map((key) => key.slice(prefix.length)));
-    return new Map([...fresh].map(([name, value]) => [withPrefix(name), value]));
-  });
-  return new Map([...found].map(([key, value]) => [key.slice(prefix.length), value]));
 }

@@ -10,6 +10,7 @@ interface AccountsTable {
   readonly displayName: string;
   readonly email: string;
   readonly suspendState: SuspendState;
+  readonly timezone: string;
   readonly createTime: Instant;
   readonly updateTime: Instant;
 }
@@ -83,6 +84,30 @@ interface NotificationSettingsTable {
   /** JSON: a list of decimal texts. */
   readonly monthlySpendUsdThresholds: string;
   readonly updateTime: Instant;
+  /** "" for none. */
+  readonly webhookUrl: string;
+  readonly webhookSecret: string;
+}
+
+interface BudgetsTable {
+  readonly account: string;
+  readonly id: string;
+  /** JSON. */
+  readonly scope: string;
+  readonly monthlyUsd: string;
+  readonly createTime: Instant;
+  readonly updateTime: Instant;
+}
+
+interface NoticesTable {
+  readonly account: string;
+  readonly monthStart: Instant;
+  readonly thresholdUsd: string;
+  readonly id: string;
+  readonly body: string;
+  readonly tries: number;
+  /** Null once it was told, or given up. */
+  readonly nextTryTime: Instant | null;
 }
 
 interface PriceBooksTable {
@@ -106,6 +131,8 @@ export interface Tables {
   readonly quotas: QuotasTable;
   readonly notificationSettings: NotificationSettingsTable;
   readonly priceBooks: PriceBooksTable;
+  readonly budgets: BudgetsTable;
+  readonly notices: NoticesTable;
 }
 
 /** The database, or a transaction on it, with the clock and the randomness. */

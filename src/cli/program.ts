@@ -5,7 +5,7 @@ import { VERSION } from "../version.ts";
 import { addBackup } from "./commands/backup.ts";
 import { addBilling } from "./commands/billing.ts";
 import { addImport } from "./commands/import.ts";
-import { addBudget } from "./commands/limits.ts";
+import { addBudget, addTail } from "./commands/limits.ts";
 import { addPrices } from "./commands/prices.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServe } from "./commands/serve.ts";
@@ -36,6 +36,7 @@ export function makeProgram(): Command {
   addPrices(daybook);
   addRecords(daybook);
   addBudget(daybook);
+  addTail(daybook);
   addServe(daybook);
   addImport(daybook);
   addVerify(daybook);

@@ -3,7 +3,7 @@
 import { type Problem, problem } from "./fault.ts";
 
 export const TAG_NAMES = ["team", "project", "environment"] as const;
-type TagName = (typeof TAG_NAMES)[number];
+export type TagName = (typeof TAG_NAMES)[number];
 export type Annotations = Readonly<Partial<Record<TagName, string>>>;
 
 const TAG_VALUE = /^[A-Za-z0-9\-_./: @]{1,128}$/;

@@ -5,7 +5,7 @@
 
 export const ATTO_PER_USD = 10n ** 18n;
 const ATTO_PER_NANO = 10n ** 9n;
-const NANO_PER_USD = 10n ** 9n;
+export const NANO_PER_USD = 10n ** 9n;
 
 /** Money on the wire (contract, section 1): units and nanos never have opposite signs. */
 export interface Money {

@@ -136,6 +136,12 @@ export function monthEdges(range: TimeRange, zone: string): Instant[] {
   return edges;
 }
 
+/** The whole local month of `zone` that holds the instant. */
+export function monthAround(instant: Instant, zone: string): TimeRange {
+  const [start, end] = monthEdges({ start: instant, end: instant + 1 }, zone);
+  return { start: start!, end: end! };
+}
+
 /**
  * The edges of all local hours of `zone` that touch the range: every instant at which the local clock shows a full
  * hour, and every change of the zone's offset. So an hour that daylight saving repeats is two buckets.

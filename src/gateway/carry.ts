@@ -1,9 +1,9 @@
 /** Carrying usage from the spool to the ledger, and telling what became of it. */
 
-import type { Service } from "../service.ts";
-import { Drainer, type DrainHooks } from "./drainer.ts";
+import type { Service, UsageBody } from "../service.ts";
+import { Drainer, type DrainHooks, type WriteRecords } from "./drainer.ts";
 import { type DrainMetrics, makeDrainMetrics } from "./metrics.ts";
-import { Spool } from "./spool.ts";
+import { Spool, type SpoolRecord } from "./spool.ts";
 import type { Log, Surroundings } from "./surroundings.ts";
 
 const REPEATED = "ids of answers that are counted already: an upstream repeated an answer, or gives ids twice";
@@ -31,15 +31,28 @@ export function drainHooks(metrics: DrainMetrics, log: Log): DrainHooks {
   };
 }
 
+/** Writes records, each account's while none of its budgets is read: so usage is counted once, here or there. */
+export function recordWriter(service: Pick<Service, "writeUsage" | "budgets">): WriteRecords {
+  return (account, records) => {
+    const ids = records.map(({ event }) => String(event.id));
+    return service.budgets.carry(account, ids, () => service.writeUsage(account, bodyOf(records)));
+  };
+}
+
+function bodyOf(records: readonly SpoolRecord[]): UsageBody {
+  const lines = records.map(({ event }) => `${JSON.stringify(event)}\n`).join("");
+  return { bytes: Buffer.from(lines), contentType: "application/x-ndjson", contentEncoding: "" };
+}
+
 /** For a server without a gateway: carries over what an earlier one left on disk. */
 export function carryOver(
   spoolFolder: string,
-  service: Pick<Service, "writeUsage">,
+  service: Pick<Service, "writeUsage" | "budgets">,
   { registry, log }: Surroundings,
 ): { close(): Promise<void> } {
   const spool = Spool.open({ folder: spoolFolder, maxBytes: 0 });
   const metrics = makeDrainMetrics(registry, () => spool.bytes);
-  const drainer = new Drainer(spool, service.writeUsage.bind(service), drainHooks(metrics, log));
+  const drainer = new Drainer(spool, recordWriter(service), drainHooks(metrics, log));
   return {
     async close() {
       await drainer.close();

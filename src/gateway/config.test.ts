@@ -45,6 +45,7 @@ test("a small file, and all that it leaves out", () => {
     otherPaths: "pass",
     onClientGone: "finish",
     spool: { maxBytes: 1_073_741_824, whenFull: "open" },
+    budgets: { unpriced: "refuse", maxOutputTokens: 16_384, maxOutputTokensOf: [], elsewhereTokens: 32_768 },
   });
 });
 

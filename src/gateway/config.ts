@@ -35,6 +35,18 @@ export interface UpstreamConfig {
   readonly timeouts: Timeouts;
 }
 
+/** How calls are held to budgets. */
+export interface BudgetConfig {
+  /** What becomes of a call that has no price in an account with a budget. */
+  readonly unpriced: "refuse" | "allow";
+  /** Tokens that an answer may have where neither the client nor `maxOutputTokensOf` says. */
+  readonly maxOutputTokens: number;
+  /** The same by the upstream's name of a model, or what it begins with before a `*`; the first that fits. */
+  readonly maxOutputTokensOf: readonly { readonly model: string; readonly tokens: number }[];
+  /** Tokens of what a request names that stands elsewhere: images, files, earlier answers. */
+  readonly elsewhereTokens: number;
+}
+
 export interface GatewayConfig {
   readonly upstreams: readonly [UpstreamConfig, ...UpstreamConfig[]];
   /** What becomes of paths that are not metered. */
@@ -46,6 +58,7 @@ export interface GatewayConfig {
     /** At the bound: `open` lets calls pass unmetered, `closed` refuses them. */
     readonly whenFull: "open" | "closed";
   };
+  readonly budgets: BudgetConfig;
 }
 
 /** Where keys are looked up. */
@@ -67,7 +80,7 @@ const MODEL_CHARACTERS_MAX = 256;
  */
 export function readGatewayConfig(file: string, text: string, keys: KeySources): GatewayConfig {
   const reader = new YamlReader(file, text);
-  const top = reader.fields(reader.root, ["upstreams", "otherPaths", "onClientGone", "spool"]);
+  const top = reader.fields(reader.root, ["upstreams", "otherPaths", "onClientGone", "spool", "budgets"]);
   const places = top.upstreams ? reader.items(top.upstreams) : [];
   if (places.length === 0) reader.refuse(top.upstreams ?? reader.root, "no upstream is named; write one at least");
   const upstreams = places.map((place) => readUpstream(reader, place, keys));
@@ -80,10 +93,31 @@ export function readGatewayConfig(file: string, text: string, keys: KeySources):
       maxBytes: reader.whole(spool.maxBytes, { min: 64 * KiB, max: 1024 * GiB, default: GiB }),
       whenFull: reader.choice(spool.whenFull, ["open", "closed"]),
     },
+    budgets: readBudgets(reader, top.budgets),
   };
   reader.finish();
   const [first, ...others] = upstreams.map(({ upstream }) => upstream as UpstreamConfig);
   return { upstreams: [first!, ...others], ...config };
+}
+
+const TOKENS_MAX = 10_000_000;
+
+function readBudgets(reader: YamlReader, at: Place | undefined): BudgetConfig {
+  const names = ["unpriced", "maxOutputTokens", "maxOutputTokensOf", "elsewhereTokens"] as const;
+  const fields = at ? reader.fields(at, names) : {};
+  const tokens = (place: Place | undefined, usual: number): number => {
+    return reader.whole(place, { min: 1, max: TOKENS_MAX, default: usual });
+  };
+  const { maxOutputTokensOf: own } = fields;
+  return {
+    unpriced: reader.choice(fields.unpriced, ["refuse", "allow"]),
+    maxOutputTokens: tokens(fields.maxOutputTokens, 16_384),
+    maxOutputTokensOf: [...(own ? reader.named(own) : [])].map(([model, place]) => {
+      if (model.slice(0, -1).includes("*")) reader.refuse(place, "* may only be the last character");
+      return { model, tokens: tokens(place, 1) };
+    }),
+    elsewhereTokens: tokens(fields.elsewhereTokens, 32_768),
+  };
 }
 
 interface ReadUpstream {

@@ -1,10 +1,10 @@
 /** Carries what is in the spool to the ledger, and tries again for as long as the ledger is away. */
 
-import type { IngestOutcome, UsageBody } from "../service.ts";
+import type { IngestOutcome } from "../service.ts";
 import type { Spool, SpoolRecord } from "./spool.ts";
 
-/** Writes usage events; when it resolves they are counted and on disk. */
-export type WriteUsage = (account: string, body: UsageBody) => Promise<IngestOutcome>;
+/** Writes records of an account to the ledger; when it resolves they are counted and on disk. */
+export type WriteRecords = (account: string, records: readonly SpoolRecord[]) => Promise<IngestOutcome>;
 
 export interface DrainHooks {
   /** What the ledger did with the events of one account. */
@@ -22,16 +22,18 @@ const RETRY_MS_MAX = 5_000;
 
 export class Drainer {
   readonly #spool: Spool;
-  readonly #write: WriteUsage;
+  readonly #write: WriteRecords;
   readonly #hooks: DrainHooks;
   #isClosing = false;
   /** Something was appended since the spool was last looked at. */
   #hasNews = false;
   #wake: () => void = () => {};
+  /** Who waits for the ledger to have so many bytes of all that were ever in the spool. */
+  #waiting: { readonly bytes: number; done(): void }[] = [];
   readonly #running: Promise<void>;
 
   /** Starts at once, with what an earlier run left. */
-  constructor(spool: Spool, write: WriteUsage, hooks: DrainHooks) {
+  constructor(spool: Spool, write: WriteRecords, hooks: DrainHooks) {
     this.#spool = spool;
     this.#write = write;
     this.#hooks = hooks;
@@ -47,6 +49,19 @@ export class Drainer {
     this.#isClosing = true;
     this.#wake();
     await this.#running;
+  }
+
+  /** Resolves when the ledger has all that is in the spool now. */
+  caughtUp(): Promise<void> {
+    const bytes = this.#spool.writtenBytes;
+    if (bytes <= this.#spool.removedBytes) return Promise.resolve();
+    return new Promise((done) => this.#waiting.push({ bytes, done }));
+  }
+
+  #tellCaughtUp(): void {
+    const ready = this.#waiting.filter(({ bytes }) => bytes <= this.#spool.removedBytes);
+    this.#waiting = this.#waiting.filter((one) => !ready.includes(one));
+    for (const { done } of ready) done();
   }
 
   async #run(): Promise<void> {
@@ -74,9 +89,10 @@ export class Drainer {
     if (!batch) return false;
     const accounts = Map.groupBy(batch.records, (record) => record.account);
     for (const [account, records] of accounts) {
-      this.#hooks.onWritten(await this.#write(account, bodyOf(records)), account);
+      this.#hooks.onWritten(await this.#write(account, records), account);
     }
     await this.#spool.remove(batch);
+    this.#tellCaughtUp();
     if (batch.damaged > 0) this.#hooks.onDamaged(batch.damaged);
     return true;
   }
@@ -93,9 +109,4 @@ export class Drainer {
       };
     });
   }
-}
-
-function bodyOf(records: readonly SpoolRecord[]): UsageBody {
-  const lines = records.map(({ event }) => `${JSON.stringify(event)}\n`).join("");
-  return { bytes: Buffer.from(lines), contentType: "application/x-ndjson", contentEncoding: "" };
 }

@@ -1,6 +1,8 @@
 /** Refusals in the words that clients of OpenAI and Anthropic read. */
 
 import { Fault, type FaultCode, problem } from "../domain/fault.ts";
+import { pairs } from "./headers.ts";
+import { RateLimited } from "./holding.ts";
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -24,6 +26,9 @@ const SERVER_TYPES = ["api_error", "api_error"] as const;
 const CODES: Partial<Record<FaultCode, string>> = {
   unauthenticated: "invalid_api_key",
   model_not_served: "model_not_found",
+  rate_limited: "rate_limit_exceeded",
+  budget_spent: "PRECONDITION_FAILED",
+  budget_unpriced: "PRECONDITION_FAILED",
 };
 
 /** The answer for what was thrown; what is no refusal of ours is told in one neutral line. */
@@ -31,9 +36,10 @@ export function errorAnswer(error: unknown, style: "openai" | "anthropic", reque
   const fault = error instanceof Fault ? error : new Fault(problem("internal", "server", { requestId }));
   const [first] = fault.problems;
   const [openai, anthropic] = TYPES[fault.http] ?? SERVER_TYPES;
+  const isBudget = fault.http === 412;
   const inner = {
     message: fault.message,
-    type: style === "openai" ? openai : anthropic,
+    type: isBudget ? "error" : style === "openai" ? openai : anthropic,
     param: fault.http === 400 || fault.http === 404 ? first.field : null,
     code: CODES[first.code] ?? first.code,
   };
@@ -42,6 +48,7 @@ export function errorAnswer(error: unknown, style: "openai" | "anthropic", reque
     headers: {
       "content-type": "application/json; charset=utf-8",
       ...(fault.retryAfterSeconds !== undefined && { "retry-after": String(fault.retryAfterSeconds) }),
+      ...(fault instanceof RateLimited && Object.fromEntries(pairs(fault.headers))),
       ...(fault.http === 401 && { "www-authenticate": "Bearer" }),
     },
     body: JSON.stringify(style === "openai" ? { error: inner } : { type: "error", error: inner }),

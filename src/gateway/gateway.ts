@@ -4,15 +4,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Caller, Role } from "../accounts/records.ts";
 import { Fault, problem } from "../domain/fault.ts";
 import type { Service } from "../service.ts";
-import { admit } from "./admission.ts";
+import { admit, type Ticket } from "./admission.ts";
 import { meterFor } from "./answer-meter.ts";
 import { BodyRoom, KeptBody } from "./body-reader.ts";
 import { CallWatch } from "./call-watch.ts";
-import { drainHooks } from "./carry.ts";
+import { drainHooks, recordWriter } from "./carry.ts";
 import type { GatewayConfig, UpstreamConfig } from "./config.ts";
 import { Drainer } from "./drainer.ts";
 import { EventId } from "./event-id.ts";
-import { headerOf, headersForClient, headersForUpstream, tagsOf } from "./headers.ts";
+import { headerOf, headersForClient, headersForUpstream, type RawHeaders, tagsOf } from "./headers.ts";
+import { countRequest, holdCall, RATE_HEADERS } from "./holding.ts";
 import { type GatewayMetrics, makeGatewayMetrics } from "./metrics.ts";
 import { relay } from "./relay.ts";
 import { type Plan, planRequest } from "./request-plan.ts";
@@ -40,7 +41,7 @@ export interface Call {
 
 export interface GatewayParts {
   readonly config: GatewayConfig;
-  readonly service: Pick<Service, "accounts" | "now" | "writeUsage">;
+  readonly service: Pick<Service, "accounts" | "budgets" | "now" | "quote" | "writeUsage">;
   /** The folder of the spool. */
   readonly spoolFolder: string;
 }
@@ -53,6 +54,8 @@ interface AnsweredCall extends SettledCall {
   readonly hidesUsage: boolean;
   readonly answer: UpstreamAnswer;
   readonly watch: CallWatch;
+  /** Of our own for the answer. */
+  readonly ownHeaders: RawHeaders;
 }
 
 const INFERRERS: readonly Role[] = ["OPERATOR", "ADMIN", "USER"];
@@ -85,11 +88,8 @@ export class Gateway {
     this.#upstreams = new Upstreams(config.upstreams);
     this.#spool = Spool.open({ folder: spoolFolder, maxBytes: config.spool.maxBytes });
     this.#metrics = makeGatewayMetrics(surroundings.registry, () => this.#spool.bytes);
-    this.#drainer = new Drainer(
-      this.#spool,
-      service.writeUsage.bind(service),
-      drainHooks(this.#metrics, surroundings.log),
-    );
+    this.#drainer = new Drainer(this.#spool, recordWriter(service), drainHooks(this.#metrics, surroundings.log));
+    service.budgets.follow(() => this.#drainer.caughtUp());
   }
 
   /**
@@ -145,34 +145,43 @@ export class Gateway {
     if (method === "GET" && call.path === "models" && this.#routing.names.length > 0) return this.#listModels(call);
     const route = routeOf(method, call.path);
     if (!route && this.#config.otherPaths === "refuse" && call.path !== "models") throw notFound(call);
+    const ownHeaders = route ? await countRequest(this.#service, caller) : [];
     const { rawHeaders: headers } = call.request;
     const asked = { route, headers, stream: call.request };
     const plan = await planRequest(asked, this.#routing, this.#config.upstreams[0], kept);
-    const ticket = route && admit(this.#spool, this.#config.spool.whenFull);
+    const tags = tagsOf(headers);
+    const asker: Asker = {
+      apiKeyId: caller.keyId,
+      user: caller.user,
+      annotations: tags.kept,
+      time,
+      model: plan.target?.model ?? "",
+      serviceTier: plan.serviceTier,
+    };
+    const { account } = caller;
+    const held = { account, asker, size: plan.size, config: this.#config.budgets };
+    const reservation = route && (await holdCall(this.#service, { ...held, route }));
+    let ticket: Ticket | undefined;
     try {
+      ticket = route && admit(this.#spool, this.#config.spool.whenFull);
       const read = performance.now();
       watch.begins(plan.upstream.timeouts.finishMs);
-      const answer = await this.#send(call, plan, watch);
-      const tags = tagsOf(headers);
+      const { upstream, target, hidesUsage } = plan;
+      const labels = { upstream: upstream.name, model: target?.rule ?? "" };
+      const answer = await this.#send(call, plan, watch).catch((error: Fault) => {
+        if (!watch.stopped) this.#metrics.errors.inc({ ...labels, reason: error.problems?.[0].code ?? "internal" });
+        throw error;
+      });
       this.#surroundings.droppedAnnotations.inc(tags.dropped);
-      const asker: Asker = {
-        apiKeyId: caller.keyId,
-        user: caller.user,
-        annotations: tags.kept,
-        time,
-        model: plan.target?.model ?? "",
-        serviceTier: plan.serviceTier,
-      };
       // The body has been sent; an answer can take long.
       kept.release();
       const whenFull = this.#config.spool.whenFull;
-      const { upstream, target, hidesUsage } = plan;
-      const labels = { upstream: upstream.name, model: target?.rule ?? "" };
-      const known = { account: caller.account, asker, labels, hasRoom: ticket?.hasRoom === true, whenFull };
+      const known = { account, asker, reservation, labels, hasRoom: ticket?.hasRoom === true, whenFull };
       const times = { arrived, read };
-      await this.#answer({ call, upstream, hidesUsage, route, answer, watch, ...known, ...times });
+      await this.#answer({ call, upstream, hidesUsage, route, answer, watch, ownHeaders, ...known, ...times });
     } finally {
       ticket?.settle();
+      this.#service.budgets.release(reservation);
     }
   }
 
@@ -203,7 +212,7 @@ export class Gateway {
   }
 
   async #answer(answered: AnsweredCall): Promise<void> {
-    const { call, upstream, hidesUsage, route, answer, watch, labels, arrived } = answered;
+    const { call, upstream, hidesUsage, route, answer, watch, labels, arrived, ownHeaders } = answered;
     const { client } = call;
     this.#metrics.requests.inc({ ...labels, route: route?.path ?? "other", status: String(answer.status) });
     const isMetered = route !== undefined && answer.status >= 200 && answer.status < 300;
@@ -212,11 +221,14 @@ export class Gateway {
     const meter = isMetered ? meterFor({ route, contentType, hidesUsage }) : undefined;
     const isChanged = isDecoded || (hidesUsage && meter?.isStream === true);
     const id = new EventId({ upstream, route, headers: answer.headers, meter });
+    let costNanoUsd: bigint | undefined;
     const beginNow = (): void => {
       if (client.headersSent || client.destroyed) return;
-      const headers = headersForClient(answer.headers, isChanged);
+      const headers = headersForClient(answer.headers, isChanged, ownHeaders.length > 0 ? RATE_HEADERS : []);
+      headers.push(...ownHeaders);
       if (headerOf(headers, "x-request-id") === undefined) headers.push("x-request-id", call.id);
       if (meter && id.known !== undefined) headers.push("x-daybook-event-id", id.known);
+      if (costNanoUsd !== undefined) headers.push("x-daybook-cost-nano-usd", String(costNanoUsd));
       if (this.#isClosing) headers.push("connection", "close");
       try {
         client.writeHead(answer.status, headers);
@@ -226,13 +238,17 @@ export class Gateway {
       }
     };
     const begin = (): boolean => {
-      if (!isMetered || id.known !== undefined) beginNow();
+      // A stream's headers wait for its id; those of an answer in one piece for its end, which tells its cost.
+      if (!isMetered || (id.known !== undefined && meter?.isStream !== false)) beginNow();
       return client.headersSent || client.destroyed;
     };
     const settle = async (ending: Ending): Promise<boolean> => {
       if (!route) this.#metrics.unmetered.inc({ ...labels, reason: "other_path" });
       if (!isMetered) return true;
-      return settleCall(this.#spool, this.#metrics, { ...answered, route, meter, ending, eventId: id.fixed() });
+      const settler = { spool: this.#spool, metrics: this.#metrics, service: this.#service };
+      const settled = await settleCall(settler, { ...answered, route, meter, ending, eventId: id.fixed() });
+      if (meter?.isStream === false) costNanoUsd = settled.costNanoUsd;
+      return settled.mayLeave;
     };
     call.take();
     const { idleMs } = upstream.timeouts;

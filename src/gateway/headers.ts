@@ -53,6 +53,7 @@ const KEPT_FROM_CLIENT = new Set([
   "alt-svc",
   "strict-transport-security",
   "x-daybook-event-id",
+  "x-daybook-cost-nano-usd",
 ]);
 
 /** The names that a Connection header takes out of a message. */
@@ -65,7 +66,8 @@ function namedByConnection(headers: RawHeaders): Set<string> {
   return names;
 }
 
-function* pairs(headers: RawHeaders): Generator<[name: string, value: string]> {
+/** Names with their values. */
+export function* pairs(headers: RawHeaders): Generator<[name: string, value: string]> {
   for (let at = 0; at + 1 < headers.length; at += 2) yield [headers[at]!, headers[at + 1]!];
 }
 
@@ -93,10 +95,17 @@ export function headersForUpstream(headers: RawHeaders, { apiKey, auth }: Upstre
   return auth === "bearer" ? [...sent, "authorization", `Bearer ${apiKey}`] : [...sent, "x-api-key", apiKey];
 }
 
-/** @param isChanged the body is not the one that its length and encoding tell of. */
-export function headersForClient(headers: RawHeaders, isChanged: boolean): string[] {
+/**
+ * @param isChanged the body is not the one that its length and encoding tell of.
+ * @param ours names in whose place the gateway puts headers of its own.
+ */
+export function headersForClient(headers: RawHeaders, isChanged: boolean, ours: readonly string[] = []): string[] {
   return without(headers, (name) => {
-    return KEPT_FROM_CLIENT.has(name) || (isChanged && (name === "content-length" || name === "content-encoding"));
+    return (
+      KEPT_FROM_CLIENT.has(name) ||
+      ours.includes(name) ||
+      (isChanged && (name === "content-length" || name === "content-encoding"))
+    );
   });
 }
 

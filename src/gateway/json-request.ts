@@ -3,6 +3,7 @@
 import { Fault, problem } from "../domain/fault.ts";
 import { isPlainText } from "../domain/text.ts";
 import { type FoundValue, JsonScan } from "./json-scan.ts";
+import type { RequestSize } from "./worst-case.ts";
 
 /** What of a request the gateway looks at. */
 interface Asked {
@@ -11,6 +12,7 @@ interface Asked {
   readonly serviceTier: string | undefined;
   /** The client itself asked for the usage of its stream. */
   readonly wantsUsage: boolean;
+  readonly size: RequestSize;
 }
 
 export interface JsonRequest {
@@ -19,7 +21,14 @@ export interface JsonRequest {
   edited(changes: { readonly model: string; readonly asksForUsage: boolean }): Buffer;
 }
 
-const LOOKED_AT = ["model", "stream", "stream_options", "service_tier"];
+/** The names under which clients bound an answer. */
+const OUTPUT_LIMITS = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+const ANSWER_COUNTS = ["n", "best_of"];
+const LOOKED_AT = ["model", "stream", "stream_options", "service_tier", ...OUTPUT_LIMITS, ...ANSWER_COUNTS];
+/** Names of what a request points to instead of holding it. */
+const ELSEWHERE = ["image_url", "file_id", "file_url", "previous_response_id", "conversation"].map(
+  (name) => `"${name}"`,
+);
 const TEXT_BYTES_MAX = 4 * 1024;
 
 /**
@@ -40,6 +49,14 @@ export function readJsonRequest(bytes: Buffer): JsonRequest {
     isStream: scan.value("stream") === true,
     serviceTier: typeof tier === "string" ? tier : undefined,
     wantsUsage: isRecord(options) && options.include_usage === true,
+    size: {
+      bytes: bytes.length,
+      outputTokensMax: largest(OUTPUT_LIMITS.map((name) => scan.value(name))),
+      answers: largest(ANSWER_COUNTS.map((name) => scan.value(name))) ?? 1,
+      get refersElsewhere() {
+        return ELSEWHERE.some((name) => bytes.includes(name));
+      },
+    },
   };
   return {
     asked,
@@ -50,6 +67,12 @@ export function readJsonRequest(bytes: Buffer): JsonRequest {
       return withEdits(bytes, edits);
     },
   };
+}
+
+/** The largest of the counts among some values; the upstream may go by any. */
+function largest(values: readonly unknown[]): number | undefined {
+  const counts = values.filter((value): value is number => Number.isSafeInteger(value) && (value as number) >= 0);
+  return counts.length === 0 ? undefined : Math.max(...counts);
 }
 
 /** @param value undefined when none was sent. @throws Fault */

@@ -72,6 +72,15 @@ function treeOf(paths: readonly string[]): Wanted {
   return root;
 }
 
+/** Trees by the list that they were made from: each caller has one, and asks with it for every call. */
+const trees = new WeakMap<readonly string[], Wanted>();
+
+function knownTree(paths: readonly string[]): Wanted {
+  const tree = trees.get(paths) ?? treeOf(paths);
+  trees.set(paths, tree);
+  return tree;
+}
+
 export class JsonScan {
   /** What was found so far, by path; of a name that is there twice, the last. */
   readonly found = new Map<string, FoundValue>();
@@ -99,7 +108,7 @@ export class JsonScan {
   #keepFrom = 0;
 
   constructor(paths: readonly string[], textBytesMax: number) {
-    this.#root = treeOf(paths);
+    this.#root = knownTree(paths);
     this.#textBytesMax = textBytesMax;
     this.#next = this.#root;
   }

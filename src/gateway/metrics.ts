@@ -11,6 +11,10 @@ export interface DrainMetrics {
 export interface GatewayMetrics extends DrainMetrics {
   readonly requests: Counter<"upstream" | "model" | "route" | "status">;
   readonly tokens: Counter<"upstream" | "model" | "kind">;
+  /** Billionths of a dollar: a counter's double, and nothing is billed by it. */
+  readonly cost: Counter<"upstream" | "model">;
+  readonly unpriced: Counter<"upstream" | "model">;
+  readonly errors: Counter<"upstream" | "model" | "reason">;
   readonly cut: Counter<"upstream" | "model" | "reason">;
   readonly estimated: Counter<"upstream" | "model" | "reason">;
   readonly unmetered: Counter<"upstream" | "model" | "reason">;
@@ -62,6 +66,16 @@ export function makeGatewayMetrics(registry: Registry, spoolBytes: () => number)
       "upstream",
       "model",
       "kind",
+    ]),
+    cost: counter("cost_nano_usd_total", "What recorded events cost, in billionths of a dollar.", [
+      "upstream",
+      "model",
+    ]),
+    unpriced: counter("unpriced_total", "Recorded events of which something has no price.", ["upstream", "model"]),
+    errors: counter("upstream_errors_total", "Calls that got no answer of their upstream, by the refusal's code.", [
+      "upstream",
+      "model",
+      "reason",
     ]),
     cut: counter("cut_total", "Answers that did not come to their end, by reason.", ["upstream", "model", "reason"]),
     estimated: counter("estimated_total", "Recorded events whose quantities are an estimate, by reason.", [

@@ -26,7 +26,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 /** A client is not left without headers for longer, when an upstream is slow after its own. */
 const HEAD_MS_MAX = 250;
 /** Nor for more bytes, when the answer does not tell its id. */
-const HEAD_BYTES_MAX = 4 * 1024;
+const HEAD_BYTES_MAX = 64 * 1024;
 
 /** Resolves when the answer has ended, one way or the other; throws nothing. */
 export async function relay(parts: RelayParts): Promise<Ending> {

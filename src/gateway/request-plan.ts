@@ -9,6 +9,7 @@ import { headerOf, type RawHeaders } from "./headers.ts";
 import { type JsonRequest, readJsonRequest } from "./json-request.ts";
 import type { Route } from "./routes-table.ts";
 import type { Routing, Target } from "./routing.ts";
+import type { RequestSize } from "./worst-case.ts";
 
 export interface Plan {
   /** Where it goes; a call that names no model goes to the first upstream. */
@@ -21,6 +22,7 @@ export interface Plan {
   readonly serviceTier: string | undefined;
   /** The stream's usage was asked for by the gateway, and is hidden from the client. */
   readonly hidesUsage: boolean;
+  readonly size: RequestSize;
 }
 
 export interface Request {
@@ -40,7 +42,8 @@ export async function planRequest(
   const contentType = headerOf(headers, "content-type") ?? "";
   const isJson = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType);
   const boundary = boundaryOf(contentType);
-  const plain = { upstream: first, target: undefined, serviceTier: undefined, hidesUsage: false };
+  const size = { bytes: lengthOf(headers), outputTokensMax: undefined, answers: 1, refersElsewhere: false };
+  const plain = { upstream: first, target: undefined, serviceTier: undefined, hidesUsage: false, size };
   if (route) refuseEncoding(headers);
   if (isJson && hasBody(headers)) {
     refuseLength(headerOf(headers, "content-length"));
@@ -76,6 +79,7 @@ function planJson(json: JsonRequest, route: Route | undefined, routing: Routing)
     contentLength: undefined,
     serviceTier: asked.serviceTier,
     hidesUsage,
+    size: asked.size,
   };
 }
 

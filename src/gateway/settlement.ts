@@ -1,5 +1,8 @@
 /** The end of a metered call: its event on disk, or the reason why there is none, counted and logged. */
 
+import type { Reservation } from "../budgets/budgets.ts";
+import { nanosOfAtto } from "../domain/money.ts";
+import type { Quote, Service } from "../service.ts";
 import type { AnswerMeter } from "./answer-meter.ts";
 import type { RawHeaders } from "./headers.ts";
 import type { GatewayMetrics } from "./metrics.ts";
@@ -13,6 +16,8 @@ export interface SettledCall {
   readonly call: { readonly log: Log };
   readonly account: string;
   readonly asker: Asker;
+  /** What budgets keep for the call; undefined where none holds it. */
+  readonly reservation: Reservation | undefined;
   readonly labels: { readonly upstream: string; readonly model: string };
   readonly answer: { readonly headers: RawHeaders };
   /** The spool keeps room for the event. */
@@ -31,8 +36,21 @@ export interface EndedCall extends SettledCall {
   readonly eventId: string;
 }
 
-/** Resolves when the event is on disk, if there is one; false when the answer must not be whole without it. */
-export async function settleCall(spool: Spool, metrics: GatewayMetrics, ended: EndedCall): Promise<boolean> {
+export interface Settler {
+  readonly spool: Spool;
+  readonly metrics: GatewayMetrics;
+  readonly service: Pick<Service, "budgets" | "quote">;
+}
+
+export interface Settlement {
+  /** False when the answer must not be whole without its usage on disk. */
+  readonly mayLeave: boolean;
+  /** Billionths of a dollar; undefined when not all of the usage is known and priced. */
+  readonly costNanoUsd?: bigint;
+}
+
+/** Resolves when the event is on disk, if there is one. */
+export async function settleCall({ spool, metrics, service }: Settler, ended: EndedCall): Promise<Settlement> {
   const { call, account, asker, labels, answer, route, meter, ending, eventId, whenFull } = ended;
   const started = performance.now();
   const told = meter?.told;
@@ -45,17 +63,28 @@ export async function settleCall(spool: Spool, metrics: GatewayMetrics, ended: E
   };
   if (measured.kind === "unknown" || !ended.hasRoom) {
     unmetered(measured.kind === "unknown" ? measured.reason : "spool_full");
-    return true;
+    return { mayLeave: true };
   }
   const { quantities } = measured;
   const event = eventOf(eventId, asker, { route, told, quantities });
   const estimate = measured.kind === "estimate" ? { estimate: measured.reason } : {};
+  const quote = await service.quote(account, event).catch((error: Error) => {
+    call.log.error({ ...facts, err: error }, "the usage cannot be priced");
+    return undefined;
+  });
+  if (quote) {
+    const { atto, annotations } = quote;
+    const { apiKeyId, time } = asker;
+    // Before it is on disk: from there the ledger may have it at any moment.
+    service.budgets.settle({ account, eventId, apiKeyId, annotations, time, atto }, ended.reservation);
+  }
   try {
     await spool.append({ account, event, ...estimate });
   } catch (error) {
+    service.budgets.unsettle(account, eventId);
     call.log.error({ ...facts, err: error }, "the usage could not be put on disk");
     if (whenFull === "open") unmetered("spool_failed");
-    return whenFull === "open";
+    return { mayLeave: whenFull === "open" };
   }
   if (measured.kind === "estimate") {
     metrics.estimated.inc({ ...labels, reason: measured.reason });
@@ -66,5 +95,19 @@ export async function settleCall(spool: Spool, metrics: GatewayMetrics, ended: E
   metrics.tokens.inc({ ...labels, kind: "cached" }, cachedPromptTokens);
   metrics.tokens.inc({ ...labels, kind: "completion" }, completionTokens);
   metrics.addedSeconds.observe((ended.read - ended.arrived + performance.now() - started) / 1000);
-  return true;
+  return { mayLeave: true, ...costOf(metrics, labels, quote) };
+}
+
+/** Counts what the call cost; what has no price is in no cost, and counted apart. */
+function costOf(
+  metrics: GatewayMetrics,
+  labels: SettledCall["labels"],
+  quote: Quote | undefined,
+): Pick<Settlement, "costNanoUsd"> {
+  if (!quote) return {};
+  const costNanoUsd = nanosOfAtto(quote.atto);
+  metrics.cost.inc(labels, Number(costNanoUsd));
+  if (quote.unpriced === "none") return { costNanoUsd };
+  metrics.unpriced.inc(labels);
+  return {};
 }

@@ -71,6 +71,7 @@ export class Spool {
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #reserved = 0;
+  #removedBytes = 0;
   #onAppend: () => void = () => {};
 
   private constructor(options: SpoolOptions, segments: Segment[], next: number) {
@@ -103,6 +104,15 @@ export class Spool {
   /** Bytes of records that wait for the ledger. */
   get bytes(): number {
     return this.#segments.reduce((sum, one) => sum + one.size - one.removed, 0);
+  }
+
+  /** Bytes of records that were here since it was opened, and of those that left. */
+  get writtenBytes(): number {
+    return this.#removedBytes + this.bytes;
+  }
+
+  get removedBytes(): number {
+    return this.#removedBytes;
   }
 
   /** Calls `listener` whenever records were written. */
@@ -151,6 +161,7 @@ export class Spool {
   /** Takes out what was read: the ledger has it. */
   async remove({ segment, bytes }: SpoolBatch): Promise<void> {
     segment.removed += bytes;
+    this.#removedBytes += bytes;
     if (segment.removed < segment.size) return;
     // The file in use stays until it is full: a file made and removed for each call would cost more than its record.
     if (segment === this.#writing && (segment.size < SEGMENT_BYTES || this.#flushing)) return;

@@ -6,6 +6,7 @@
 import { divideHalfEven, NANO_PER_USD, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
 import { METERS, type Meter, STREAMS, type Stream } from "../domain/usage.ts";
+import { difference } from "../domain/whole.ts";
 import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
 import { JsonBytes } from "./json-bytes.ts";
 import { secondsText, unpricedQuantities } from "./unpriced.ts";
@@ -22,11 +23,14 @@ const ROW_BYTES = 640;
 /** Writes the fields of a row between its times and its usage type. */
 type Fields = (row: UsageRow, out: JsonBytes) => void;
 
-/** The report as the JSON of the response. Numbers are exact: they may have more digits than a double holds. */
-export function usageJson({ rows, question, contracted }: UsageReport): Buffer {
+/**
+ * The report as the JSON of the response. Numbers are exact: they may have more digits than a double holds. It is
+ * written into `room` where that is large enough.
+ */
+export function usageJson({ rows, question, contracted }: UsageReport, room?: Buffer): Buffer {
   const form = { timezone: question.timezone, contracted };
   const all = STREAMS.reduce((sum, stream) => sum + rows[stream].length, 0);
-  const out = new JsonBytes((all + 1) * ROW_BYTES);
+  const out = new JsonBytes((all + 1) * ROW_BYTES, room);
   out.text('{"serverlessCosts":[');
   writeRows(rows.SERVERLESS, "SERVERLESS", form, out);
   out.text('],"dedicatedCosts":[');
@@ -53,7 +57,9 @@ interface RowForm {
 interface GroupForm {
   readonly fields: Fields;
   readonly beforeCost: Buffer;
-  readonly afterCost: Buffer;
+  /** From the end of the cost on, of a row without and with unpriced usage. */
+  readonly afterPriced: Buffer;
+  readonly afterUnpriced: Buffer;
 }
 
 const COMMA = Buffer.from(",");
@@ -83,34 +89,36 @@ function writeRows(rows: readonly UsageRow[], stream: Stream, { timezone, contra
       out.bytes(LIST_COST);
       writeMoney(nanosOfAtto(row.listAtto), out);
     }
-    out.bytes(UNPRICED);
-    if (row.unpriced.size > 0) out.text(JSON.stringify(unpricedQuantities(row.unpriced)).slice(1, -1));
-    out.bytes(group.afterCost);
+    if (row.unpriced.size === 0) out.bytes(group.afterPriced);
+    else
+      out
+        .bytes(UNPRICED)
+        .text(JSON.stringify(unpricedQuantities(row.unpriced)).slice(1))
+        .bytes(group.afterUnpriced);
   }
 }
 
 function groupForm(group: RowGroup, stream: Stream): GroupForm {
+  const afterUnpriced = `,"group":${JSON.stringify(Object.fromEntries(group.values))}}`;
   return {
     fields: STREAM_FIELDS[stream](group),
     beforeCost: Buffer.from(`,"usageType":"${group.usageType}","costNanoUsd":`),
-    afterCost: Buffer.from(`],"group":${JSON.stringify(Object.fromEntries(group.values))}}`),
+    afterPriced: Buffer.from(`},"unpricedQuantities":[]${afterUnpriced}`),
+    afterUnpriced: Buffer.from(afterUnpriced),
   };
 }
 
-const COST = Buffer.from(',"cost":');
-const LIST_COST = Buffer.from(',"listCost":');
-const UNPRICED = Buffer.from(',"unpricedQuantities":[');
-const UNITS = Buffer.from('{"currencyCode":"USD","units":"');
+// Each money stays open for what comes after it, so that a row is made of few pieces.
+const COST = Buffer.from(',"cost":{"currencyCode":"USD","units":"');
+const LIST_COST = Buffer.from('},"listCost":{"currencyCode":"USD","units":"');
+const UNPRICED = Buffer.from('},"unpricedQuantities":[');
 const NANOS = Buffer.from('","nanos":');
-const END = Buffer.from("}");
 
 function writeMoney(nanos: bigint, out: JsonBytes): void {
   out
-    .bytes(UNITS)
     .integer(nanos / NANO_PER_USD)
     .bytes(NANOS)
-    .integer(nanos % NANO_PER_USD)
-    .bytes(END);
+    .integer(nanos % NANO_PER_USD);
 }
 
 /** The value of a dimension when the group has it, "" otherwise. */
@@ -127,18 +135,28 @@ const BEFORE_UNCACHED = Buffer.from('","uncachedPromptTokens":"');
 const BEFORE_COMPLETION = Buffer.from('","completionTokens":"');
 const BEFORE_AUDIO = Buffer.from('","audioInputSeconds":');
 const BEFORE_IMAGES = Buffer.from(',"imageCount":"');
+const ZERO = Buffer.from("0");
 
 function serverlessFields(group: RowGroup): Fields {
   const beforePrompt = Buffer.from(`"modelName":${JSON.stringify(grouped(group, "model_name"))},"promptTokens":"`);
   const afterImages = Buffer.from(`","apiKeyId":${JSON.stringify(grouped(group, "api_key_id"))}`);
-  return ({ quantities }, out) => {
-    const prompt = quantities[METER_AT.promptTokens]!;
-    const cached = quantities[METER_AT.cachedPromptTokens]!;
+  // Most usage is of text alone.
+  const textOnly = Buffer.concat([BEFORE_AUDIO, ZERO, BEFORE_IMAGES, ZERO, afterImages]);
+  return (row, out) => {
+    const prompt = row.quantity(METER_AT.promptTokens);
+    const cached = row.quantity(METER_AT.cachedPromptTokens);
     out.bytes(beforePrompt).integer(prompt).bytes(BEFORE_CACHED).integer(cached);
-    out.bytes(BEFORE_UNCACHED).integer(prompt - cached);
-    out.bytes(BEFORE_COMPLETION).integer(quantities[METER_AT.completionTokens]!);
-    out.bytes(BEFORE_AUDIO).text(secondsText(quantities[METER_AT.audioInputMs]!));
-    out.bytes(BEFORE_IMAGES).integer(quantities[METER_AT.imageCount]!).bytes(afterImages);
+    out.bytes(BEFORE_UNCACHED).integer(difference(prompt, cached));
+    out.bytes(BEFORE_COMPLETION).integer(row.quantity(METER_AT.completionTokens));
+    const [audioMs, images] = [row.quantity(METER_AT.audioInputMs), row.quantity(METER_AT.imageCount)];
+    if (!audioMs && !images) out.bytes(textOnly);
+    else
+      out
+        .bytes(BEFORE_AUDIO)
+        .text(secondsText(BigInt(audioMs)))
+        .bytes(BEFORE_IMAGES)
+        .integer(images)
+        .bytes(afterImages);
   };
 }
 
@@ -150,7 +168,7 @@ function dedicatedFields(group: RowGroup): Fields {
   return (row, out) =>
     out.text(
       `"deploymentId":${deploymentId},"acceleratorType":${acceleratorType},` +
-        `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}",` +
+        `"acceleratorSeconds":"${wholeSeconds(BigInt(row.quantity(METER_AT.acceleratorMs)))}",` +
         `"baseModel":${JSON.stringify(fixed ? row.shared("baseModel") : "")},` +
         `"placement":${JSON.stringify(fixed ? row.shared("placement") : "")}`,
     );
@@ -167,9 +185,9 @@ function trainingFields(group: RowGroup): Fields {
     );
     const annotations = Object.fromEntries(tags.filter(([, value]) => value !== ""));
     out.text(
-      `"jobId":${jobId},"jobType":${jobType},"tokens":"${row.quantities[METER_AT.tokens]}",` +
+      `"jobId":${jobId},"jobType":${jobType},"tokens":"${row.quantity(METER_AT.tokens)}",` +
         `"acceleratorType":${acceleratorType},` +
-        `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}","baseModel":${baseModel},` +
+        `"acceleratorSeconds":"${wholeSeconds(BigInt(row.quantity(METER_AT.acceleratorMs)))}","baseModel":${baseModel},` +
         `"trainingSessionId":${JSON.stringify(fixed ? row.shared("trainingSessionId") : "")},` +
         `"annotations":${JSON.stringify(annotations)}`,
     );

@@ -31,3 +31,11 @@ test("texts, bytes and numbers follow each other, however many", () => {
     { endOnFailure: true },
   );
 });
+
+test("what is written into memory that was used before is what is written, and too little of it is left alone", () => {
+  const room = Buffer.alloc(8192, "x");
+  const out = new JsonBytes(1, room).text("12").integer(Number.MAX_SAFE_INTEGER).bytes(Buffer.from("é")).end();
+  assert.equal(out.toString(), "129007199254740991é");
+  assert.equal(out.buffer, room.buffer);
+  assert.notEqual(new JsonBytes(8193, room).end().buffer, room.buffer);
+});

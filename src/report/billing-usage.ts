@@ -3,8 +3,9 @@
 import type { Dimension } from "../domain/dimension.ts";
 import { DIMENSION_FIELD } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
-import type { SeriesField, Stream, UsageType } from "../domain/usage.ts";
+import { METERS, type SeriesField, type Stream, type UsageType } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
+import type { Whole } from "../domain/whole.ts";
 import type { SumRow } from "../ledger/ledger.ts";
 import type { Component } from "../rating/price.ts";
 import { priceEdges, type Tariff } from "../rating/rate.ts";
@@ -12,7 +13,6 @@ import {
   addUnpriced,
   type Cost,
   forEachPriced,
-  type OpenCost,
   type ReportSources,
   rateBoth,
   readSums,
@@ -35,8 +35,10 @@ export interface UsageRow extends Cost {
   readonly events: bigint;
   /** In the order of METERS. */
   readonly quantities: readonly bigint[];
+  /** One of them by its place, as a number where that is a safe integer. */
+  quantity(meter: number): Whole;
   /** The value that all usage of the row shares in a field, "" where it shares none. */
-  readonly shared: (field: SeriesField) => string;
+  shared(field: SeriesField): string;
 }
 
 export interface UsageReport {
@@ -71,6 +73,8 @@ export interface UsageReading {
   /** For each of the plan's streams. */
   readonly sums: readonly (readonly SumRow[])[];
   readonly position: number;
+  /** The instant up to which raw events were dropped. */
+  readonly keptFrom: Instant | undefined;
   readonly facts: FoldFacts;
 }
 
@@ -84,11 +88,11 @@ export async function readUsage(
   const { tariff } = sources;
   const plan = planUsage(question, account, priceEdges(tariff, question.range));
   const questions = plan.streams.map((stream) => stream.question);
-  const [{ rows: sums, position }, keyNames] = await Promise.all([
+  const [{ rows: sums, position, keptFrom }, keyNames] = await Promise.all([
     readSums(sources, account, questions, now),
     sources.accounts.keyNames(account),
   ]);
-  return { plan, sums, position, facts: { account, keyNames, tariff } };
+  return { plan, sums, position, keptFrom, facts: { account, keyNames, tariff } };
 }
 
 /** What rows are told by beside their sums. */
@@ -105,47 +109,113 @@ interface GroupRows {
   readonly byBucket: (OpenRow | undefined)[];
 }
 
-interface OpenRow extends Omit<OpenCost, "unpriced"> {
-  events: bigint;
-  readonly quantities: bigint[];
-  unpriced: Map<Component, bigint>;
-  /** The sets of values that were added, next to next different. */
-  readonly values: (readonly string[])[];
+const NONE: Map<Component, bigint> = new Map();
+
+/**
+ * A row that sums are added to: one object a row, since a report has thousands and garbage is what it waits for. Most
+ * rows are of one sum, and most readers need few of its quantities: they are added up when they are asked for.
+ */
+class OpenRow implements UsageRow {
+  readonly bucket: Bucket;
+  readonly group: RowGroup;
+  atto: bigint;
+  listAtto: bigint;
+  unpriced: Map<Component, bigint> = NONE;
+  readonly #fields: readonly SeriesField[];
+  readonly #sum: SumRow;
+  #others: SumRow[] | undefined;
+
+  constructor({ bucket, group, fields }: RowPlace, sum: SumRow, rated: RatedSum) {
+    this.bucket = bucket;
+    this.group = group;
+    this.#fields = fields;
+    this.#sum = sum;
+    this.atto = rated.atto;
+    this.listAtto = rated.listAtto;
+    this.#addUnpriced(rated);
+  }
+
+  add(sum: SumRow, rated: RatedSum): void {
+    if (this.#others) this.#others.push(sum);
+    else this.#others = [sum];
+    this.atto += rated.atto;
+    this.listAtto += rated.listAtto;
+    this.#addUnpriced(rated);
+  }
+
+  #addUnpriced({ unpriced }: RatedSum): void {
+    if (unpriced.length === 0) return;
+    if (this.unpriced === NONE) this.unpriced = new Map();
+    addUnpriced(this.unpriced, unpriced);
+  }
+
+  get events(): bigint {
+    return this.#sums().reduce((total, { events }) => total + events, 0n);
+  }
+
+  get quantities(): readonly bigint[] {
+    return METERS.map((_, meter) => BigInt(this.quantity(meter)));
+  }
+
+  quantity(meter: number): Whole {
+    const { plain } = this.#sum;
+    return plain && !this.#others ? plain.cells[plain.first + meter]! : this.#added(meter);
+  }
+
+  #sums(): readonly SumRow[] {
+    return this.#others ? [this.#sum, ...this.#others] : [this.#sum];
+  }
+
+  #added(meter: number): Whole {
+    let total = 0;
+    for (const { plain } of this.#sums()) {
+      if (plain === undefined) return this.#exactly(meter);
+      total += plain.cells[plain.first + meter]!;
+      if (total > Number.MAX_SAFE_INTEGER) return this.#exactly(meter);
+    }
+    return total;
+  }
+
+  #exactly(meter: number): bigint {
+    return this.#sums().reduce((total, { quantities }) => total + quantities[meter]!, 0n);
+  }
+
+  shared(field: SeriesField): string {
+    const at = this.#fields.indexOf(field);
+    const first = this.#sum.values[at] ?? "";
+    return this.#sums().every(({ values }) => (values[at] ?? "") === first) ? first : "";
+  }
 }
 
-const NONE: Map<Component, bigint> = new Map();
+type RatedSum = ReturnType<typeof rateBoth>;
+
+interface RowPlace extends Pick<UsageRow, "bucket" | "group"> {
+  /** Those that the sums' values are of. */
+  readonly fields: readonly SeriesField[];
+}
 
 /** Prices each sum and adds it to the row it belongs to. */
 export function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRow[] {
   const groups = new Map<string, GroupRows>();
-  const pricing = { fields: stream.question.fields, edges: plan.edges, tariff: facts.tariff };
+  const { fields } = stream.question;
+  const pricing = { fields, edges: plan.edges, tariff: facts.tariff };
   const rowsOf = (values: readonly string[]) => groupRows(values, stream, facts, groups);
-  forEachPriced(sums, pricing, rowsOf, ({ byBucket }, sum, rates) => {
-    const bucket = plan.bucketOf[sum.segment]!;
-    const { atto, listAtto, unpriced } = rateBoth(sum, rates);
-    const row = byBucket[bucket];
-    if (row) addTo(row, sum, atto, listAtto);
-    const { events, quantities, values } = sum;
-    const added = row ?? { events, quantities: [...quantities], atto, listAtto, unpriced: NONE, values: [values] };
-    byBucket[bucket] = added;
-    if (unpriced.length > 0 && added.unpriced === NONE) added.unpriced = new Map();
-    addUnpriced(added.unpriced, unpriced);
+  forEachPriced(sums, pricing, rowsOf, ({ group, byBucket }, sum, rates) => {
+    const at = plan.bucketOf[sum.segment]!;
+    const row = byBucket[at];
+    const rated = rateBoth(sum, rates);
+    if (row) row.add(sum, rated);
+    else byBucket[at] = new OpenRow({ bucket: plan.buckets[at]!, group, fields }, sum, rated);
   });
   const ordered = [...groups.values()].sort((a, b) => compareGroups(a.group, b.group));
-  return plan.buckets.flatMap((bucket, at) =>
-    ordered.flatMap(({ group, byBucket }) => {
+  const rows: UsageRow[] = [];
+  for (let at = 0; at < plan.buckets.length; at += 1) {
+    for (const { byBucket } of ordered) {
       const row = byBucket[at];
-      return row ? [closeRow(row, bucket, group, stream.question.fields)] : [];
-    }),
-  );
-}
-
-function addTo(row: OpenRow, sum: SumRow, atto: bigint, listAtto: bigint): void {
-  row.events += sum.events;
-  row.atto += atto;
-  row.listAtto += listAtto;
-  for (let meter = 0; meter < row.quantities.length; meter += 1) row.quantities[meter]! += sum.quantities[meter]!;
-  if (row.values.at(-1) !== sum.values) row.values.push(sum.values);
+      if (row) rows.push(row);
+    }
+  }
+  return rows;
 }
 
 /** The rows that one set of values belongs to; undefined when a filter on names leaves it out. */
@@ -190,14 +260,4 @@ function compareGroups(a: RowGroup, b: RowGroup): number {
     if (value !== other) return value < other ? -1 : 1;
   }
   return a.usageType < b.usageType ? -1 : 1;
-}
-
-function closeRow(row: OpenRow, bucket: Bucket, group: RowGroup, fields: readonly SeriesField[]): UsageRow {
-  const shared = (field: SeriesField): string => {
-    const at = fields.indexOf(field);
-    const [first, ...others] = row.values.map((values) => values[at] ?? "");
-    return others.every((other) => other === first) ? (first ?? "") : "";
-  };
-  const { events, quantities, atto, listAtto, unpriced } = row;
-  return { bucket, group, events, quantities, atto, listAtto, unpriced, shared };
 }

@@ -29,7 +29,7 @@ export async function readSums(
   const rows = questions.map((question, at) => {
     const counted = question.usageTypes.includes("DEDICATED_DEPLOYMENT_USAGE");
     const own = sums.rows[at]!;
-    return counted ? [...own, ...deploymentRows(deployments, question, now)] : own;
+    return counted && deployments.length > 0 ? [...own, ...deploymentRows(deployments, question, now)] : own;
   });
   return { ...sums, rows };
 }
@@ -96,9 +96,10 @@ export function openCost(): OpenCost {
 }
 
 /** Rates a sum by what is owed and by the list; once, where they are the same. */
-export function rateBoth({ quantities }: SumRow, { list, net }: UnitRates): Rated & Pick<Cost, "listAtto"> {
-  const { atto, unpriced } = rate(quantities, net);
-  return { atto, listAtto: list === net ? atto : rate(quantities, list).atto, unpriced };
+export function rateBoth(sum: SumRow, { list, net }: UnitRates): Rated & Pick<Cost, "listAtto"> {
+  const { cells, first } = sum.plain ?? { cells: sum.quantities, first: 0 };
+  const { atto, unpriced } = rate(cells, net, first);
+  return { atto, listAtto: list === net ? atto : rate(cells, list, first).atto, unpriced };
 }
 
 /** Adds a sum that was rated by {@link rateBoth}. */

@@ -2,8 +2,9 @@
 
 import type { Quota } from "../accounts/records.ts";
 import type { Instant } from "../domain/time.ts";
-import { monthCosts, monthOf } from "./month-costs.ts";
+import { monthAround } from "../domain/time.ts";
 import type { ReportSources } from "./priced-sums.ts";
+import { spendOf } from "./spend.ts";
 
 export type QuotaUsage =
   | { readonly kind: "usd"; readonly atto: bigint }
@@ -14,17 +15,29 @@ export interface UsedQuota {
   readonly usage: QuotaUsage;
 }
 
+/** What a quota is counted by beside the ledger. */
+export interface QuotaFacts {
+  /** Of the account. */
+  readonly timezone: string;
+  /** Inference calls of the last minute of the account's busiest key. */
+  readonly requestsPerMinute: number;
+}
+
 /** The quota with what is used of it at this instant. */
-export async function usedQuota(sources: ReportSources, quota: Quota, now: Instant): Promise<UsedQuota> {
+export async function usedQuota(
+  sources: ReportSources,
+  quota: Quota,
+  { timezone, requestsPerMinute }: QuotaFacts,
+  now: Instant,
+): Promise<UsedQuota> {
   switch (quota.id) {
     case "monthly-spend-usd": {
-      const month = { month: monthOf(now), tariff: sources.tariff };
-      const { costs } = await monthCosts(sources, quota.account, [month], now);
-      return { quota, usage: { kind: "usd", atto: costs[0]?.atto ?? 0n } };
+      const ask = { account: quota.account, range: monthAround(now, timezone), scopes: [{ kind: "account" }] as const };
+      const { costs } = await spendOf(sources, ask, now);
+      return { quota, usage: { kind: "usd", atto: costs[0]!.atto } };
     }
     case "serverless-inference-rpm":
-      // Nothing counts requests as they come; the ledger only knows usage that is over.
-      return { quota, usage: { kind: "requestsPerMinute", count: 0 } };
+      return { quota, usage: { kind: "requestsPerMinute", count: requestsPerMinute } };
     default:
       return quota.id satisfies never;
   }

@@ -14,6 +14,8 @@ export interface RowEvents {
   readonly id: string;
   readonly question: Pick<EventsQuestion, "range" | "usageTypes" | "filters">;
   readonly keyNames: ReadonlyMap<string, string>;
+  /** Raw events before it were dropped, and are not looked for. */
+  readonly keptFrom: Instant | undefined;
   /** The name of an event's key is in each of these: names are looked up, and no engine knows them. */
   readonly names: readonly ReadonlySet<string>[];
 }
@@ -29,6 +31,8 @@ export interface EventsTold {
   readonly late: bigint;
   /** Nothing is known of their arrival. */
   readonly unknownArrival: bigint;
+  /** Where raw events of the row's time were dropped: the instant from which on the others are, which alone are told of. */
+  readonly keptFrom: Instant | undefined;
 }
 
 export interface RowEvent {
@@ -50,9 +54,9 @@ const EVENTS_PER_READ = 2_000;
 export async function eventsTold(
   ledger: Pick<Ledger, "events">,
   account: string,
-  { question, bucket, ...own }: RowEvents,
+  { question, bucket, keptFrom, ...own }: RowEvents,
 ): Promise<EventsTold> {
-  const told = { count: 0n, voided: 0n, late: 0n, unknownArrival: 0n };
+  const told = { keptFrom, count: 0n, voided: 0n, late: 0n, unknownArrival: 0n };
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   let after: EventCursor | undefined;

@@ -53,7 +53,8 @@ export async function usageExplanation(
     const { pageStart } = query.events ?? {};
     const told = pageStart ? undefined : await eventsTold(sources.ledger, account, events);
     // The row was written to between the two reads.
-    if (told && told.count !== found.row.events && attempt < ATTEMPTS_MAX) continue;
+    const isWhole = !told || told.keptFrom !== undefined || told.count === found.row.events;
+    if (!isWhole && attempt < ATTEMPTS_MAX) continue;
     const { row, sums, stream } = found;
     return {
       question: query.usage,
@@ -157,6 +158,8 @@ function ambiguities(rows: readonly { readonly row: UsageRow }[], zone: string):
 function rowEvents({ row, stream, reading }: FoundRow, { range }: UsageQuery, account: string): RowEvents {
   const { bucket, group } = row;
   const within: TimeRange = { start: Math.max(bucket.start, range.start), end: Math.min(bucket.end, range.end) };
+  const keptFrom = within.start < (reading.keptFrom ?? within.start) ? reading.keptFrom : undefined;
+  const kept: TimeRange = { ...within, start: keptFrom ?? within.start };
   const filters = group.values.flatMap(([dimension, value]) => {
     if (dimension === "api_key_name") return [];
     const bare = dimension === "deployment_name" ? bareDeployment(value, account) : value;
@@ -167,7 +170,8 @@ function rowEvents({ row, stream, reading }: FoundRow, { range }: UsageQuery, ac
     bucket,
     // A row is named by its stream, start, usage type and group.
     id: JSON.stringify([account, within.start, within.end, group.usageType, group.values]),
-    question: { range: within, usageTypes: [group.usageType], filters: [...stream.question.filters, ...filters] },
+    keptFrom,
+    question: { range: kept, usageTypes: [group.usageType], filters: [...stream.question.filters, ...filters] },
     keyNames: reading.facts.keyNames,
     names: name === undefined ? stream.nameFilters : [...stream.nameFilters, new Set([name])],
   };

@@ -197,7 +197,7 @@ test("the month's spend is live: the running UTC month's three streams, exactly,
 });
 
 test("thresholds are read by all, replaced by administrators", async () => {
-  const none = { monthlySpendUsdThresholds: [], updateTime: NOW };
+  const none = { monthlySpendUsdThresholds: [], webhookUrl: "", updateTime: NOW };
   assert.deepEqual((await daybook.call("GET", SETTINGS, { key: keys.USER! })).json, none);
   // biome-ignore format: a ledger
   const steps: [role: string, sent: (string | number)[], status: number, kept: string[]][] = [
@@ -213,7 +213,7 @@ test("thresholds are read by all, replaced by administrators", async () => {
     daybook.setClock("2026-10-20T12:01:00Z");
     const answer = await daybook.call("PATCH", SETTINGS, { key: keys[role]!, body });
     assert.equal(answer.status, status, `${role} ${sent}`);
-    const expected = { monthlySpendUsdThresholds: kept, updateTime: "2026-10-20T12:01:00Z" };
+    const expected = { monthlySpendUsdThresholds: kept, webhookUrl: "", updateTime: "2026-10-20T12:01:00Z" };
     if (status === 200) assert.deepEqual(answer.json, expected);
     assert.deepEqual((await daybook.call("GET", SETTINGS, { key: keys.USER! })).json, expected);
   }

@@ -156,7 +156,7 @@ test("a call that is refused whole wrote nothing", async () => {
   const bomb = gzipSync(new Uint8Array(64 * 1024 * 1024));
   const cut = gzipSync(`{"events":[${good}]}`).subarray(0, 60);
   const TYPES = "application/json, application/x-ndjson, application/cloudevents+json, application/cloudevents-batch+json"; // biome-ignore format: one list
-  const LARGE = "body: is larger than 16777216 bytes; send it in smaller calls";
+  const LARGE = "body: is larger than 16777216 bytes; send less in one call";
   // biome-ignore format: a ledger
   const cases: [headers: Record<string, string>, body: string | Uint8Array<ArrayBuffer>, status: number, message: RegExp | string][] = [
     [JSON_TYPE, `{"events":[${good},`, 400, /^body: is not valid JSON: /],

@@ -102,7 +102,13 @@ export async function startGateway({ yaml, writeUsage }: ServingOptions): Promis
       const write = (writeUsage?.(service) ?? service.writeUsage).bind(service);
       const parts = {
         config,
-        service: { accounts: service.accounts, now: service.now, writeUsage: write },
+        service: {
+          accounts: service.accounts,
+          budgets: service.budgets,
+          now: service.now,
+          quote: service.quote.bind(service),
+          writeUsage: write,
+        },
         spoolFolder,
       };
       gateway = new Gateway(parts, { registry, droppedAnnotations, log: scope.log });

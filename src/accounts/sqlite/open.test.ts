@@ -53,7 +53,7 @@ test("durable settings, and foreign keys that hold", async (t) => {
     const { rows } = await sql.raw<object>(`PRAGMA ${name}`).execute(database);
     settings.push(`${name}=${Object.values(rows[0]!)[0]}`);
   }
-  assert.deepEqual(settings, ["journal_mode=wal", "synchronous=2", "foreign_keys=1", "user_version=3"]);
+  assert.deepEqual(settings, ["journal_mode=wal", "synchronous=2", "foreign_keys=1", "user_version=4"]);
   const user = { account: "no", id: "u", displayName: "", email: "", role: "USER", createTime: 0 } as const;
   await assert.rejects(database.insertInto("users").values(user).execute(), /FOREIGN KEY/);
   await database.destroy();
@@ -66,6 +66,7 @@ test("a transaction that fails leaves nothing, and the next call is not in it", 
     displayName: "",
     email: "",
     suspendState: "UNSUSPENDED" as const,
+    timezone: "UTC",
     createTime: 0,
     updateTime: 0,
   });

@@ -10,6 +10,8 @@ import type { FileKind } from "../../sqlite/file.ts";
  *   since an int64 does not fit a number.
  * - `price_books`: every version, as it was sent; the file itself refuses to change or delete one. `account` is "" for
  *   the installation's list book.
+ * - `notices`: a row for each threshold that a month's spend has reached, so that it is told once; `next_try_time` is null
+ *   once it was told or given up.
  */
 export const ACCOUNTS_FILE: FileKind = {
   applicationId: 0x44_61_79_41,
@@ -47,5 +49,15 @@ export const ACCOUNTS_FILE: FileKind = {
        BEGIN SELECT RAISE(ABORT, 'a version of a price book is never changed'); END;
      CREATE TRIGGER price_books_kept BEFORE DELETE ON price_books
        BEGIN SELECT RAISE(ABORT, 'a version of a price book is never deleted'); END;`,
+    `ALTER TABLE accounts ADD COLUMN timezone TEXT NOT NULL DEFAULT 'UTC';
+     ALTER TABLE notification_settings ADD COLUMN webhook_url TEXT NOT NULL DEFAULT '';
+     ALTER TABLE notification_settings ADD COLUMN webhook_secret TEXT NOT NULL DEFAULT '';
+     CREATE TABLE budgets (account TEXT NOT NULL REFERENCES accounts (id), id TEXT NOT NULL, scope TEXT NOT NULL,
+       monthly_usd TEXT NOT NULL, create_time INTEGER NOT NULL, update_time INTEGER NOT NULL,
+       PRIMARY KEY (account, id)) STRICT, WITHOUT ROWID;
+     CREATE TABLE notices (account TEXT NOT NULL REFERENCES accounts (id), month_start INTEGER NOT NULL,
+       threshold_usd TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, tries INTEGER NOT NULL,
+       next_try_time INTEGER, PRIMARY KEY (account, month_start, threshold_usd)) STRICT, WITHOUT ROWID;
+     CREATE INDEX notices_due ON notices (next_try_time) WHERE next_try_time IS NOT NULL;`,
   ],
 };

@@ -1,4 +1,4 @@
-/** Budgets of keys and tags. */
+/** Budgets of keys and tags, and usage as it comes. */
 
 import type { Command } from "commander";
 import { examples, work } from "../work.ts";
@@ -45,4 +45,15 @@ export function addBudget(daybook: Command): void {
     .argument("<budget-id>", "the budget's id")
     .addHelpText("after", examples("daybook budget delete search"))
     .action(work(async () => (await import("../run/limits.ts")).deleteBudget));
+}
+
+export function addTail(daybook: Command): void {
+  daybook
+    .command("tail")
+    .summary("show usage as it is written")
+    .description("Show usage events as they come, with what they cost, until Ctrl-C.")
+    .option("--key <id>", "only usage of this key")
+    .option("--model <name>", "only usage of this model")
+    .addHelpText("after", examples("daybook tail", "daybook tail --key key_4nMFyHCSZP4CRKqa -o json | jq .costNanoUsd"))
+    .action(work(async () => (await import("../run/tail.ts")).tail));
 }

@@ -20,6 +20,7 @@ export function addServe(daybook: Command): void {
         .env("DAYBOOK_KEEP_EVENTS_DAYS")
         .argParser(readDays),
     )
+    .option("--webhook-allow-private", "send notices to this machine and to private networks, too")
     .option("--demo", "fill an empty data folder with 60 days of a made-up company")
     .addHelpText(
       "after",

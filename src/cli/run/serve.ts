@@ -3,7 +3,7 @@
 import { Fault, problem } from "../../domain/fault.ts";
 import { DAY_MS, formatInstant } from "../../domain/time.ts";
 import { buildServer } from "../../http/server.ts";
-import { Service, SHIPPED_PRICES } from "../../service.ts";
+import { type NotifierOptions, Service, SHIPPED_PRICES } from "../../service.ts";
 import { VERSION } from "../../version.ts";
 import { bookMistakes, mistakesCounted } from "../book-mistakes.ts";
 import { quoted, refused, sayable } from "../refusal.ts";
@@ -17,6 +17,7 @@ interface ServeOptions {
   readonly prices?: string;
   readonly gateway?: string;
   readonly keepEventsDays?: number;
+  readonly webhookAllowPrivate?: boolean;
 }
 
 const PORT_DEFAULT = 8484;
@@ -51,12 +52,26 @@ export async function serve(options: ServeOptions): Promise<void> {
     server = await buildServer({ service, log: process.stderr, addRoutes: gateway.addRoutes });
     const url = await listen(server, options);
     if (options.keepEventsDays !== undefined) service.keepEvents(options.keepEventsDays, retentionLog(server));
+    service.notifySpend({ allowsPrivate: options.webhookAllowPrivate === true, ...noticeLog(server) });
     sayBook(service, options);
     process.stdout.write(banner(url, options, first));
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Writes a log line for each try of a notice. */
+function noticeLog({ log }: Server): Pick<NotifierOptions, "told" | "failed"> {
+  return {
+    told({ thresholdUsd, nextTryTime, ...facts }) {
+      const shown = { ...facts, thresholdUsd: `${thresholdUsd}` };
+      if (facts.status !== undefined && facts.status < 300) log.info(shown, "told an account of its spend");
+      else if (nextTryTime === undefined) log.error(shown, "an account was not told of its spend, and will not be");
+      else log.warn({ ...shown, nextTry: formatInstant(nextTryTime) }, "an account could not be told of its spend yet");
+    },
+    failed: (error) => log.warn({ err: error }, "spends could not be compared with thresholds; it is tried again"),
+  };
 }
 
 /** @throws Refusal when the first price book has mistakes, each of which was told. */

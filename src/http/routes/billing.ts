@@ -1,7 +1,7 @@
 /** What an account owes by the month, and at which spends it wants to be told (contract, sections 5 and 8). */
 
 import type { FastifyInstance } from "fastify";
-import { THRESHOLD_USD_MAX, THRESHOLDS_MAX, thresholdProblems } from "../../accounts/checks.ts";
+import { THRESHOLD_USD_MAX, THRESHOLDS_MAX, thresholdProblems, webhookProblems } from "../../accounts/checks.ts";
 import type { NotificationSettings } from "../../accounts/records.ts";
 import type { Accounts } from "../../accounts/store.ts";
 import { type Problem, refuseIfAny } from "../../domain/fault.ts";
@@ -18,6 +18,7 @@ const WRITERS = ["OPERATOR", "ADMIN"] as const;
 
 const settingsExample = {
   monthlySpendUsdThresholds: ["500", "800"],
+  webhookUrl: "https://hooks.acme.example/daybook",
   updateTime: "2026-05-01T09:30:00Z",
 } as const;
 
@@ -28,8 +29,9 @@ const settingsReply = {
     monthlySpendUsdThresholds: {
       type: "array",
       items: { type: "string", description: "Whole dollars, an int64 as text" },
-      description: "Spends of a UTC month, ascending; none by default",
+      description: "Spends of a month of the account's zone, ascending; none by default",
     },
+    webhookUrl: { type: "string", description: 'Where notices go; "" for nowhere' },
     updateTime: { ...timeSchema, description: "The account's creation while nothing was set" },
   },
   required: Object.keys(settingsExample),
@@ -40,6 +42,7 @@ const settingsReply = {
 function settingsJson(settings: NotificationSettings): object {
   return {
     monthlySpendUsdThresholds: settings.monthlySpendUsdThresholds.map(String),
+    webhookUrl: settings.webhookUrl,
     updateTime: formatInstant(settings.updateTime),
   };
 }
@@ -79,7 +82,7 @@ const invoiceSchema = {
 
 interface PatchSettings {
   Params: { account_id: string };
-  Body: { monthlySpendUsdThresholds: (string | number)[] };
+  Body: { monthlySpendUsdThresholds?: (string | number)[]; webhookUrl?: string; webhookSecret?: string };
 }
 
 export function billingRoutes(app: FastifyInstance, service: Service): void {
@@ -160,8 +163,10 @@ function settingsRoutes(app: FastifyInstance, accounts: Accounts): void {
       schema: {
         tags: ["Billing"],
         operationId: "updateNotificationSettings",
-        summary: "Replace the thresholds",
-        description: "Daybook keeps and shows the thresholds; it does not notify by them yet.",
+        summary: "Change the thresholds and the webhook",
+        description:
+          "What is left out stays; thresholds are replaced as a whole. The first time in a month that a threshold is " +
+          "reached, one notice is sent to the webhook, and again until it answers 2xx (docs/gateway.md).",
         params: accountParams,
         querystring: noQuery,
         body: {
@@ -173,8 +178,13 @@ function settingsRoutes(app: FastifyInstance, accounts: Accounts): void {
               maxItems: THRESHOLDS_MAX,
               description: `Ascending and distinct, each 1 to ${THRESHOLD_USD_MAX} whole dollars; [] for none`,
             },
+            webhookUrl: { type: "string", description: 'http or https; "" takes it and its secret away' },
+            webhookSecret: {
+              type: "string",
+              description: "16 to 256 visible ASCII characters that sign the notices; never shown again",
+            },
           },
-          required: ["monthlySpendUsdThresholds"],
+          minProperties: 1,
           additionalProperties: false,
           examples: [{ monthlySpendUsdThresholds: ["500", "800"] }],
         },
@@ -183,12 +193,15 @@ function settingsRoutes(app: FastifyInstance, accounts: Accounts): void {
     },
     async ({ params, body }) => {
       const problems: Problem[] = [];
-      const thresholds = body.monthlySpendUsdThresholds.map((sent, at) =>
+      const { webhookUrl, webhookSecret } = body;
+      const thresholds = body.monthlySpendUsdThresholds?.map((sent, at) =>
         int64Of(sent, `monthlySpendUsdThresholds.${at}`, problems),
       );
-      refuseIfAny([...problems, ...thresholdProblems(thresholds)]);
-      const whole = thresholds.filter((threshold) => threshold !== undefined);
-      return settingsJson(await accounts.setNotificationSettings(params.account_id, whole));
+      const webhook = { webhookUrl, webhookSecret };
+      refuseIfAny([...problems, ...thresholdProblems(thresholds ?? []), ...webhookProblems(webhook)]);
+      const whole = thresholds?.filter((threshold) => threshold !== undefined);
+      const patch = { monthlySpendUsdThresholds: whole, ...webhook };
+      return settingsJson(await accounts.patchNotificationSettings(params.account_id, patch));
     },
   );
 }

@@ -31,9 +31,9 @@ const quotaSchema = {
     usage: {
       type: "number",
       description:
-        "monthly-spend-usd: the dollars that the running UTC month has cost up to now, over all streams, to the nano: " +
-        "the amount of its PENDING invoice. " +
-        "serverless-inference-rpm: always 0 until requests pass through Daybook.",
+        "monthly-spend-usd: the dollars that the running month of the account's zone has cost up to now, over all streams, " +
+        "to the nano; in UTC, the amount of its PENDING invoice. " +
+        "serverless-inference-rpm: calls through the gateway in the last minute, of the account's busiest key.",
     },
     updateTime: { ...timeSchema, description: "The account's creation while nothing was set" },
   },
@@ -119,7 +119,8 @@ function patchRoute(app: FastifyInstance, service: Service): void {
         description:
           "Send value, maxValue or both. An ADMIN sets the value up to the maxValue; only an OPERATOR changes the " +
           "maxValue. monthly-spend-usd is in whole dollars (public tiers: 50, 500, 5000, 50000, unlimited), and 0 " +
-          "allows no spend at all. Daybook keeps and shows the limits; it does not refuse usage by them yet.",
+          "allows no spend at all; the months are of the account's zone. serverless-inference-rpm holds each key for " +
+          "itself. The gateway refuses calls by both; usage that is written by other ways is never refused.",
         params: quotaParams,
         querystring: noQuery,
         body: {

@@ -15,7 +15,9 @@ import { usageJson } from "../../render/billing-usage.ts";
 import type { Service } from "../../service.ts";
 import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
+import { Rooms } from "../rooms.ts";
 import { accountParams, asOfSchema, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
+import { Turns } from "../turns.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const int64 = { type: "string", description: "An int64 as text" } as const;
@@ -164,10 +166,20 @@ export function bodyOf(body: unknown): RawQuery {
   throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
 }
 
+/** One is read by another thread while one is written. */
+const REPORTS_AT_ONCE = 2;
+
 export function usageReportRoutes(app: FastifyInstance, service: Service): void {
+  const turns = new Turns(REPORTS_AT_ONCE);
+  const rooms = new Rooms(REPORTS_AT_ONCE);
   const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) => {
-    const { report, basis } = await service.billingUsage(account, query, form);
-    return tellBasis(reply, basis).type("application/json; charset=utf-8").send(usageJson(report));
+    return turns.run(async () => {
+      const { report, basis } = await service.billingUsage(account, query, form);
+      const json = usageJson(report, rooms.take());
+      // Then the system has all of it. An answer that broke off never finishes, and its memory is not used again.
+      reply.raw.once("finish", () => rooms.give(json));
+      return tellBasis(reply, basis).type("application/json; charset=utf-8").send(json);
+    });
   };
 
   app.get(

@@ -1,0 +1,77 @@
+/** Notices of thresholds: one for each account, month and threshold, kept so that each is told once, after a restart too. */
+
+import type { Instant } from "../domain/time.ts";
+import type { Notice, Webhook } from "./records.ts";
+import type { Store } from "./tables.ts";
+
+/** Where an account is told, and of what. */
+export interface Subscriber extends Webhook {
+  readonly thresholds: readonly bigint[];
+  readonly timezone: string;
+}
+
+export class Notices {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Every account that wants to be told of thresholds and says where. The installation's own call. */
+  async subscribers(): Promise<Subscriber[]> {
+    const rows = await this.#store.database
+      .selectFrom("notificationSettings")
+      .innerJoin("accounts", "accounts.id", "notificationSettings.account")
+      .select(["account", "webhookUrl", "webhookSecret", "monthlySpendUsdThresholds", "accounts.timezone"])
+      .where("webhookUrl", "!=", "")
+      .where("monthlySpendUsdThresholds", "!=", "[]")
+      .execute();
+    return rows.map(({ account, webhookUrl, webhookSecret, monthlySpendUsdThresholds, timezone }) => {
+      const thresholds = (JSON.parse(monthlySpendUsdThresholds) as string[]).map(BigInt);
+      return { account, url: webhookUrl, secret: webhookSecret, thresholds, timezone };
+    });
+  }
+
+  /** The thresholds of the month that have a notice already. */
+  async noticed(account: string, monthStart: Instant): Promise<Set<bigint>> {
+    const rows = await this.#store.database
+      .selectFrom("notices")
+      .select("thresholdUsd")
+      .where("account", "=", account)
+      .where("monthStart", "=", monthStart)
+      .execute();
+    return new Set(rows.map(({ thresholdUsd }) => BigInt(thresholdUsd)));
+  }
+
+  /** Adds a notice; one of the same account, month and threshold stays as it is. */
+  async add(notice: Notice): Promise<void> {
+    await this.#store.database
+      .insertInto("notices")
+      .values({ ...notice, thresholdUsd: `${notice.thresholdUsd}` })
+      .onConflict((conflict) => conflict.columns(["account", "monthStart", "thresholdUsd"]).doNothing())
+      .execute();
+  }
+
+  /** Notices of all accounts that are to be sent by now, the longest waiting first. The installation's own call. */
+  async due(limit: number): Promise<Notice[]> {
+    const rows = await this.#store.database
+      .selectFrom("notices")
+      .selectAll()
+      .where("nextTryTime", "<=", this.#store.now())
+      .orderBy("nextTryTime")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ ...row, thresholdUsd: BigInt(row.thresholdUsd), nextTryTime: row.nextTryTime! }));
+  }
+
+  /** Writes down a try. @param nextTryTime null when there is to be no other. */
+  async tried(notice: Notice, nextTryTime: Instant | null): Promise<void> {
+    await this.#store.database
+      .updateTable("notices")
+      .set({ tries: notice.tries + 1, nextTryTime })
+      .where("account", "=", notice.account)
+      .where("monthStart", "=", notice.monthStart)
+      .where("thresholdUsd", "=", `${notice.thresholdUsd}`)
+      .execute();
+  }
+}
