@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { Agent, request } from "node:http";
 import { fileURLToPath } from "node:url";
 
-const KEY = "fw_bench_only_on_this_machine";
+export const KEY = "fw_bench_only_on_this_machine";
 export const ACCOUNT = "bench";
 /** Connections of the load generator, and so calls at once. */
 export const CONNECTIONS = 4;
@@ -17,9 +17,10 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** Starts `daybook serve` on the folder and a free port of 127.0.0.1, and waits until it listens. */
-export function startServer(dataFolder: string): Promise<BenchServer> {
-  const child = spawn(process.execPath, [BIN, "serve", "--data", dataFolder, "--port", "0", "--host", "127.0.0.1"], {
+/** Starts `daybook serve` on the folder and a free port of 127.0.0.1, with more flags where they are given, and waits until it listens. */
+export function startServer(dataFolder: string, more: readonly string[] = []): Promise<BenchServer> {
+  const words = ["serve", "--data", dataFolder, "--port", "0", "--host", "127.0.0.1", ...more];
+  const child = spawn(process.execPath, [BIN, ...words], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, DAYBOOK_BOOTSTRAP_ACCOUNT: ACCOUNT, DAYBOOK_BOOTSTRAP_KEY: KEY },
   });

@@ -43,6 +43,14 @@ export interface SumRow {
   readonly events: bigint;
   /** Exact sums in the order of METERS. */
   readonly quantities: readonly bigint[];
+  /** The same quantities once more, from an engine that has them as plain numbers. */
+  readonly plain?: PlainSums;
+}
+
+/** Quantities that are all safe integers: those of METERS stand at `cells[first]` and on. Thousands of bigints are slow. */
+export interface PlainSums {
+  readonly cells: Float64Array;
+  readonly first: number;
 }
 
 /** The answers to a call's questions, all from one state of the ledger. */

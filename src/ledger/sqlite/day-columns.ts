@@ -33,6 +33,8 @@ export class DayColumns implements DayParts {
   readonly starts: Uint32Array;
   readonly slots: Uint8Array;
   readonly totals: readonly (Totals | undefined)[];
+  /** The totals of the columns that are plain numbers, without those that are zero: most days count few meters. */
+  readonly plain: readonly { readonly column: number; readonly totals: Float64Array }[];
   /** True when every running total is a safe integer, so that plain arithmetic on them is exact. */
   readonly safe: boolean;
   readonly bytes: number;
@@ -43,6 +45,7 @@ export class DayColumns implements DayParts {
     this.starts = starts;
     this.slots = slots;
     this.totals = totals;
+    this.plain = totals.flatMap((own, column) => (own instanceof Float64Array ? [{ column, totals: own }] : []));
     this.safe = totals.every((column) => column === undefined || column instanceof Float64Array);
     const filled = totals.filter((column) => column !== undefined).length;
     this.bytes = slots.length * (1 + 8 * filled) + series.length * 8 + 256;

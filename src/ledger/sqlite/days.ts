@@ -27,7 +27,7 @@ export interface DayPack extends DayRef {
 type Row = readonly (number | bigint)[];
 
 /** What the days kept in memory may take, in each reader. */
-const DAYS_BYTES_MAX = 128 * 1024 * 1024;
+const DAYS_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Days {
   readonly #statements: ReturnType<typeof prepare>;

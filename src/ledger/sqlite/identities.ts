@@ -10,8 +10,11 @@ import { type HashKey, identityHashes } from "./identity-hash.ts";
 import { mendFilter, type Part, partRows, partSearch, readParts, writePart } from "./identity-parts.ts";
 import { RecentIdentities } from "./recent-identities.ts";
 
-/** Identities in memory before they are sealed: 24 MB, and a twentieth of a second to seal. */
-export const RECENT_MAX = 2 ** 20;
+/**
+ * Identities in memory before they are sealed: 12 MB, and a few hundredths of a second to seal. The events of one more
+ * transaction fit in below 2^19, so that the memory never doubles.
+ */
+export const RECENT_MAX = 2 ** 19 - 2 ** 16;
 
 export interface IdentityOptions {
   /** How many are sealed into a part. */
@@ -40,7 +43,7 @@ export class Identities {
     this.#search = partSearch(database);
     this.#insertLog = database.prepare("INSERT INTO identity_log (seq, base, entries) VALUES (?, ?, ?)");
     ({ parts: this.#parts, damaged: this.#damaged } = readParts(database));
-    this.#recent = readLog(database);
+    this.#recent = readLog(database, recentMax);
     this.#committed = this.#recent.count;
   }
 
@@ -149,16 +152,16 @@ export function* logEntries(
   }
 }
 
-/** The identities of the log, in memory. */
-function readLog(database: DatabaseSync): RecentIdentities {
+/** The identities of the log, in memory, with room for so many. */
+function readLog(database: DatabaseSync, room: number): RecentIdentities {
   let recent: RecentIdentities | undefined;
   for (const { base, entries } of logEntries(database)) {
-    recent ??= new RecentIdentities(base);
+    recent ??= new RecentIdentities(base, room);
     for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
       recent.add(entries[at]!, entries[at + 1]!, { slot: entries[at + 2]!, seq: base + entries[at + 3]! });
     }
   }
-  return recent ?? new RecentIdentities(0);
+  return recent ?? new RecentIdentities(0, room);
 }
 
 /**

@@ -32,10 +32,12 @@ export function writePart(database: DatabaseSync, entries: Uint32Array, base: nu
   const identities = entries.length / ENTRY_WORDS;
   const pageBits = Math.max(0, Math.ceil(Math.log2(identities / ENTRIES_PER_PAGE)));
   const insertPage = database.prepare("INSERT INTO identity_pages (page, entries) VALUES (?, ?)");
-  const { order, starts } = intoPages(entries, pageBits);
+  const { order, starts, longest } = intoPages(entries, pageBits);
+  // The file copies what it is given: all pages pass through one piece of memory, not each through its own.
+  const picked = new Uint32Array(longest * ENTRY_WORDS);
   for (let page = 0; page + 1 < starts.length; page += 1) {
     const [from, to] = [starts[page]!, starts[page + 1]!];
-    if (from < to) insertPage.run(pageKey(part, page), bytesOf(pick(entries, order.subarray(from, to))));
+    if (from < to) insertPage.run(pageKey(part, page), bytesOf(pick(entries, order.subarray(from, to), picked)));
   }
   const filter = filterOf(entries);
   database
@@ -46,10 +48,14 @@ export function writePart(database: DatabaseSync, entries: Uint32Array, base: nu
   return { part, base, identities, pageBits, filter };
 }
 
-/** The places of the entries page by page, and where each page starts. */
-function intoPages(entries: Uint32Array, pageBits: number): { order: Uint32Array; starts: Uint32Array } {
+/** The places of the entries page by page, where each page starts, and how many entries the longest has. */
+function intoPages(
+  entries: Uint32Array,
+  pageBits: number,
+): { readonly order: Uint32Array; readonly starts: Uint32Array; readonly longest: number } {
   const starts = new Uint32Array(2 ** pageBits + 1);
   for (let at = 0; at < entries.length; at += ENTRY_WORDS) starts[pageOf(entries[at + 1]!, pageBits) + 1]! += 1;
+  const longest = starts.reduce((most, count) => Math.max(most, count), 0);
   for (let page = 1; page < starts.length; page += 1) starts[page]! += starts[page - 1]!;
   const next = starts.slice();
   const order = new Uint32Array(entries.length / ENTRY_WORDS);
@@ -58,17 +64,17 @@ function intoPages(entries: Uint32Array, pageBits: number): { order: Uint32Array
     order[next[page]!] = at;
     next[page]! += 1;
   }
-  return { order, starts };
+  return { order, starts, longest };
 }
 
-/** The entries that begin at these places. */
-function pick(entries: Uint32Array, order: Uint32Array): Uint32Array {
-  const picked = new Uint32Array(order.length * ENTRY_WORDS);
-  for (let to = 0; to < picked.length; to += ENTRY_WORDS) {
+/** The entries that begin at these places, copied to `picked`; a view of it. */
+function pick(entries: Uint32Array, order: Uint32Array, picked: Uint32Array): Uint32Array {
+  const words = order.length * ENTRY_WORDS;
+  for (let to = 0; to < words; to += ENTRY_WORDS) {
     const at = order[to / ENTRY_WORDS]!;
     for (let word = 0; word < ENTRY_WORDS; word += 1) picked[to + word] = entries[at + word]!;
   }
-  return picked;
+  return picked.subarray(0, words);
 }
 
 /** The page of a hash with this high word. */

@@ -10,6 +10,7 @@ import type {
   EventsPage,
   EventsQuestion,
   Ledger,
+  PlainSums,
   SumQuestion,
   SumRow,
   Sums,
@@ -154,16 +155,36 @@ function overloaded(): Fault {
 /** The columns as rows; rows of one group share their `values`. */
 export function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
   const rows: SumRow[] = [];
-  let next = 0;
   for (let row = 0; row < segment.length; row += 1) {
-    const events = BigInt(sums[next]!);
-    const quantities: bigint[] = [];
-    for (let column = 1; column < COLUMN_COUNT; column += 1) {
-      const sum = sums[next + column]!;
-      quantities.push(sum === 0 ? 0n : BigInt(sum));
+    const values = groups[group[row]!]!;
+    const at = row * COLUMN_COUNT;
+    if (sums instanceof Float64Array) rows.push(new PlainRow(segment[row]!, values, { cells: sums, first: at + 1 }));
+    else {
+      const quantities = sums.slice(at + 1, at + COLUMN_COUNT);
+      rows.push({ segment: segment[row]!, values, events: sums[at]!, quantities });
     }
-    next += COLUMN_COUNT;
-    rows.push({ segment: segment[row]!, values: groups[group[row]!]!, events, quantities });
   }
   return rows;
+}
+
+/** A row of plain numbers, whose bigints are made when they are asked for: most reports need few of them. */
+class PlainRow implements SumRow {
+  readonly segment: number;
+  readonly values: readonly string[];
+  readonly plain: PlainSums;
+
+  constructor(segment: number, values: readonly string[], plain: PlainSums) {
+    this.segment = segment;
+    this.values = values;
+    this.plain = plain;
+  }
+
+  get events(): bigint {
+    return BigInt(this.plain.cells[this.plain.first - 1]!);
+  }
+
+  get quantities(): readonly bigint[] {
+    const { cells, first } = this.plain;
+    return Array.from(cells.subarray(first, first + COLUMN_COUNT - 1), BigInt);
+  }
 }

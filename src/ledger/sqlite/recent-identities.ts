@@ -1,6 +1,7 @@
 /**
  * The identities that came last, in memory: a hash table with open addressing over entries in their order of arrival. The
- * file holds the same entries, one row a transaction.
+ * file holds the same entries, one row a transaction. The memory is asked for once: what grew by doubling would hold both
+ * the old and the new until the next collection.
  */
 
 import { ENTRY_WORDS, NOWHERE, type Place } from "./identity-entries.ts";
@@ -10,12 +11,16 @@ const CAPACITY_MIN = 1_024;
 export class RecentIdentities {
   #base: number;
   #count = 0;
-  #entries = new Uint32Array(CAPACITY_MIN * ENTRY_WORDS);
+  #entries: Uint32Array;
   /** For each hash, from its low bits on, the place of its entry, counted from 1; 0 where nothing is. Half of it is free. */
-  #table = new Uint32Array(CAPACITY_MIN * 2);
+  #table: Uint32Array;
 
-  constructor(base: number) {
+  /** `expected`: how many identities there is to be room for, at least; more still fit. */
+  constructor(base: number, expected = CAPACITY_MIN) {
+    const capacity = Math.max(CAPACITY_MIN, 2 ** Math.ceil(Math.log2(expected)));
     this.#base = base;
+    this.#entries = new Uint32Array(capacity * ENTRY_WORDS);
+    this.#table = new Uint32Array(capacity * 2);
   }
 
   /** Entries count their event's number from here. */
@@ -71,7 +76,7 @@ export class RecentIdentities {
 
   /** Forgets all, and counts from another base; the memory is kept for those to come. */
   clear(base: number): void {
-    this.#table.fill(0);
+    if (this.#count > 0) this.#table.fill(0);
     this.#count = 0;
     this.#base = base;
   }

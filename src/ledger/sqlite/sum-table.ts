@@ -111,11 +111,13 @@ export class Sums {
   addRows(group: number, columns: DayColumns, start: number, end: number): void {
     const cells = this.#cells;
     const cell = group * COLUMN_COUNT;
-    for (let column = 0; column < COLUMN_COUNT; column += 1) {
-      const totals = columns.totals[column];
-      if (totals === undefined) continue;
-      if (cells instanceof Float64Array) cells[cell + column]! += Number(totals[end]!) - Number(totals[start]!);
-      else cells[cell + column]! += BigInt(totals[end]!) - BigInt(totals[start]!);
+    if (cells instanceof Float64Array) {
+      // Sums are plain only where every column of every day is (isSafe).
+      for (const { column, totals } of columns.plain) cells[cell + column]! += totals[end]! - totals[start]!;
+      return;
+    }
+    for (const [column, totals] of columns.totals.entries()) {
+      if (totals !== undefined) cells[cell + column]! += BigInt(totals[end]!) - BigInt(totals[start]!);
     }
   }
 

@@ -21,7 +21,7 @@ export type WriterCall =
   | ({ readonly kind: "drop"; readonly account: string } & DropAsk);
 export type WriterReply = AppendOutcome | VoidOutcome[] | number;
 
-const CACHE_MIB = 48;
+const CACHE_MIB = 16;
 const SERIES_REMEMBERED_MAX = 200_000;
 const SLOTS_PER_DAY = DAY_MS / SLOT_MS;
 const METER_COUNT = METERS.length;
