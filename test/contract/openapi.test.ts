@@ -77,7 +77,7 @@ test("every operation with a body and every answer in JSON or CSV has an example
     ids.add(operation.operationId);
     assert.equal(daybook.openapi.exampleBody(name) !== undefined, operation.requestBody !== undefined, name);
     for (const [status, { content }] of Object.entries(operation.responses)) {
-      const answer = content?.["application/json"] ?? content?.["text/csv"];
+      const answer = content?.["application/json"] ?? content?.["text/csv"] ?? content?.["application/x-ndjson"];
       if (name !== "GET /metrics")
         assert.ok(answer?.example ?? answer?.examples ?? answer?.schema.examples, `${name} ${status} has no example`);
     }

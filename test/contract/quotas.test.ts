@@ -229,7 +229,7 @@ test("thresholds that are none are refused, all at once, and change nothing", as
   const digits = "it must be a whole number of at most 19 digits, as text where it is past 9007199254740991";
   // biome-ignore format: a ledger
   const cases: [sent: unknown, ...sentences: string[]][] = [
-    [undefined,            `${field}: is required; send it`],
+    [undefined,            "body: an object was sent; it must be an object with at least 1 field"],
     ["500",                `${field}: "500" was sent; it must be of type array`],
     [["0"],                `${field}.0: "0" was sent; ${whole}`],
     [["-5", 1000000001],   `${field}.0: "-5" was sent; ${whole}`, `${field}.1: "1000000001" was sent; ${whole}`],
@@ -246,4 +246,24 @@ test("thresholds that are none are refused, all at once, and change nothing", as
   }
   const { json } = await daybook.call("GET", SETTINGS, { key: keys.ADMIN! });
   assert.deepEqual(json.monthlySpendUsdThresholds, []);
+});
+
+test("a webhook has an address and a secret, which is never shown", async () => {
+  // biome-ignore format: a ledger
+  const cases: [body: object, sentence: string][] = [
+    [{ webhookUrl: "https://hooks.example/x" },        "webhookSecret: is required; send it with the webhookUrl: it signs the notices"],
+    [{ webhookUrl: "ftp://x.example" },                'webhookUrl: "ftp://x.example" was sent; it must be an http or https address of at most 1,024 characters'],
+    [{ webhookUrl: "https://u:p@x.example/secret" },   'webhookUrl: "https://x.example" was sent; it must have no user, password or fragment'],
+    [{ webhookUrl: "https://x.example", webhookSecret: "short" }, 'webhookSecret: "5 characters" was sent; it must be 16 to 256 visible ASCII characters'],
+  ];
+  for (const [body, sentence] of cases) {
+    const { status, json } = await daybook.call("PATCH", SETTINGS, { key: keys.ADMIN!, body });
+    assert.deepEqual([status, json.message], [400, sentence]);
+  }
+  const body = { webhookUrl: "https://hooks.example/x", webhookSecret: "whsec_0123456789abcdef" };
+  const set = await daybook.call("PATCH", SETTINGS, { key: keys.ADMIN!, body });
+  assert.deepEqual([set.status, set.json.webhookUrl], [200, body.webhookUrl]);
+  assert.ok(!set.text.includes("whsec") && !daybook.log.some((line) => line.includes("whsec")));
+  const gone = await daybook.call("PATCH", SETTINGS, { key: keys.ADMIN!, body: { webhookUrl: "" } });
+  assert.equal(gone.json.webhookUrl, "");
 });
