@@ -9,14 +9,14 @@
  */
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { withPart } from "./document-part.ts";
+import { writePart } from "./document-part.ts";
 import { count, machine, quantile, table } from "./figures.ts";
 import { cpuSeconds, KEY, startServer } from "./server.ts";
 
@@ -32,7 +32,6 @@ const UPSTREAM_MS = 5;
 const STREAM_EVENTS = 20;
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 const SELF = fileURLToPath(import.meta.url);
-const GATEWAY_PART = "gateway";
 
 const MESSAGES = [{ role: "user", content: "Why is the sky blue? ".repeat(40) }];
 const bodyOf = (isStream: boolean): string => JSON.stringify({ model: "m", messages: MESSAGES, stream: isStream });
@@ -200,7 +199,7 @@ async function main(): Promise<void> {
   const figures = await measure(seconds, folder);
   process.stdout.write(`${machine()}\n\n${figures}\n`);
   if (!values.quick) {
-    writeFileSync(DOCUMENT, withPart(readFileSync(DOCUMENT, "utf8"), GATEWAY_PART, textOf(figures, seconds)));
+    writePart(DOCUMENT, "gateway", textOf(figures, seconds));
   }
   agent.destroy();
 }

@@ -253,7 +253,9 @@ suite("laws of bills", () => {
       }
       for (const answer of answers) assert.deepEqual(answer, answers[0]);
       // No two lines are the same in words and price.
-      const keys = answers[0]!.priced.map(({ quantity: _, atto: __, listAtto: ___, ...words }) => Object.values(words).join("|"));
+      const keys = answers[0]!.priced.map(({ quantity: _, atto: __, listAtto: ___, ...words }) =>
+        Object.values(words).join("|"),
+      );
       assert.equal(new Set(keys).size, keys.length);
     });
     await fc.assert(property, { numRuns: RUNS });

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writePart } from "../document-part.ts";
 import { machine } from "../figures.ts";
 import { EVENTS_PER_CALL, type Ids, type UsageShape } from "../usage.ts";
 import type { Baseline, Question, TableKind } from "./baseline.ts";
@@ -32,7 +33,6 @@ import {
   remove,
 } from "./measure.ts";
 import { Postgres } from "./postgres.ts";
-import { writeSection } from "./section.ts";
 import { Sqlite } from "./sqlite.ts";
 
 const EVENTS = 1_000_000;
@@ -175,7 +175,7 @@ async function main(): Promise<void> {
   const measured: Measured = { ...plan, ways: [daybook, ...others] };
   process.stdout.write(`\n${machine()}\n\n${tableOf(measured)}\n`);
   if (plan.quick) return;
-  writeSection(DOCUMENT, sectionOf(measured));
+  writePart(DOCUMENT, "baselines", sectionOf(measured));
   process.stdout.write(`\nWritten to ${DOCUMENT}\n`);
 }
 

@@ -5,6 +5,7 @@
 
 import type { Instant, TimeRange } from "../domain/time.ts";
 import { METERS, type Meter } from "../domain/usage.ts";
+import { difference } from "../domain/whole.ts";
 import { COMPONENTS, type Component, type PriceBook, type RateAttributes, type UnitPrices } from "./price.ts";
 import { pricesMade, type Tariff } from "./tariff.ts";
 
@@ -21,6 +22,9 @@ export interface ComponentQuantity {
   /** Tokens, images or milliseconds. */
   readonly quantity: bigint;
 }
+
+/** Tokens, images or milliseconds, none below 0. */
+export type Quantities = readonly bigint[] | Float64Array;
 
 /** What usage costs by the list, and what the account pays; one object where they do not differ. */
 export interface UnitRates {
@@ -62,14 +66,19 @@ function periodsOf(attributes: RateAttributes, { remembered, seen }: Memory): Un
 }
 
 /**
- * Multiplies quantities (in the order of METERS) by unit prices, exactly. A quantity other than 0 without a price is
- * listed as unpriced and adds nothing to the cost; a price of 0 is a price.
+ * Multiplies quantities by unit prices, exactly. A quantity other than 0 without a price is listed as unpriced and adds
+ * nothing to the cost; a price of 0 is a price. The quantities are those from `first` on, in the order of METERS: plain
+ * numbers must be safe integers.
  */
-export function rate(quantities: readonly bigint[], prices: UnitPrices): Rated {
+export function rate(quantities: Quantities, prices: UnitPrices, first = 0): Rated {
   let atto = 0n;
   let unpriced: ComponentQuantity[] | undefined;
   for (const { component, meter, less } of SOURCES) {
-    const quantity = less < 0 ? quantities[meter]! : quantities[meter]! - quantities[less]!;
+    const whole = quantities[first + meter]!;
+    const taken = less < 0 ? undefined : quantities[first + less]!;
+    // Meters are never below 0, so what is 0 in both is most of a row, and made no bigint of.
+    if (!whole && !taken) continue;
+    const quantity = BigInt(taken === undefined ? whole : difference(whole, taken));
     if (quantity === 0n) continue;
     const price = prices[component];
     if (price === undefined) {

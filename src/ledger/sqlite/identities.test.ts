@@ -149,6 +149,22 @@ test("ids of every age are duplicates after a start, found by a reader, and void
   assert.deepEqual((await verifyLedger(path)).differences, []);
 });
 
+test("a part of many pages holds each of its identities once", async () => {
+  const path = newPath();
+  const writer = new Writer(path, { recentMax: 2_000 });
+  const ids = Array.from({ length: 2_000 }, (_, n) => `id-${n}`);
+  write(writer, ids);
+  write(writer, ["new"]);
+  assert.deepEqual(write(writer, ids), { created: 0, duplicates: 2_000, conflicts: [] });
+  writer.close();
+  const [pages] = change(
+    path,
+    "SELECT count(*) > 30 AS many, sum(length(entries)) / 16 AS entries FROM identity_pages",
+  );
+  assert.deepEqual({ ...pages }, { many: 1, entries: 2_000 });
+  assert.deepEqual((await verifyLedger(path)).differences, []);
+});
+
 test("a transaction that fails after a part was sealed leaves everything as it was", async () => {
   const path = newPath();
   const writer = new Writer(path, { recentMax: RECENT_MAX });

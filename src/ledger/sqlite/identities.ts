@@ -11,10 +11,11 @@ import { mendFilter, type Part, partRows, partSearch, readParts, writePart } fro
 import { RecentIdentities } from "./recent-identities.ts";
 
 /**
- * Identities in memory before they are sealed: 12 MB, and a few hundredths of a second to seal. The events of one more
- * transaction fit in below 2^19, so that the memory never doubles.
+ * Identities in memory before they are sealed: 24 MB, and a twentieth of a second to seal. The events of one more
+ * transaction fit in below 2^20, so that the memory never doubles. Half as many would save 10 MB and make every lookup in
+ * a large ledger ask twice the filters.
  */
-export const RECENT_MAX = 2 ** 19 - 2 ** 16;
+export const RECENT_MAX = 2 ** 20 - 2 ** 16;
 
 export interface IdentityOptions {
   /** How many are sealed into a part. */

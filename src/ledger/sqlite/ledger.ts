@@ -132,7 +132,7 @@ export class SqliteLedger implements Ledger {
   async #read<T>(call: ReaderCall): Promise<T> {
     if (this.#readers.queueSize >= READS_WAITING_MAX) throw overloaded();
     const answer: T | Refusal = await this.#readers.run(call, { name: "read" });
-    if (isRefusal(answer)) throw new Fault(answer.problems);
+    if (isRefusal(answer)) throw new Fault(answer.problems, answer.retryAfterSeconds);
     return answer;
   }
 

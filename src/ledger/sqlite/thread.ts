@@ -1,7 +1,7 @@
 /** What runs inside a thread of the SQLite ledger: the one writer, or one of the readers. */
 
 import { workerData } from "node:worker_threads";
-import { Fault, type Problem } from "../../domain/fault.ts";
+import { Fault, type Problem, problem } from "../../domain/fault.ts";
 import type { EventsQuestion, SumQuestion } from "../ledger.ts";
 import type { DayPack, DayRef } from "./days.ts";
 import { movable } from "./event-page.ts";
@@ -22,6 +22,7 @@ interface Waiting {
 
 /** Events that share one transaction, at most; a call is never split. */
 const EVENTS_PER_COMMIT_MAX = 50_000;
+const RETRY_AFTER_SECONDS = 1;
 
 const { role, path } = workerData as ThreadData;
 let writer: Writer | undefined;
@@ -111,19 +112,32 @@ export type ReaderCall =
 /** A refusal of a reader on its way to another thread. */
 export interface Refusal {
   readonly problems: readonly Problem[];
+  readonly retryAfterSeconds: number | undefined;
 }
 
 export function read(call: ReaderCall): unknown {
   try {
     return answer(call);
   } catch (error) {
-    if (error instanceof Fault) return { problems: error.problems } satisfies Refusal;
-    throw error;
+    if (!(error instanceof Fault)) throw error;
+    const { problems, retryAfterSeconds } = error;
+    return { problems, retryAfterSeconds } satisfies Refusal;
+  }
+}
+
+/** The writer has opened the file, so what keeps a reader out may pass, and no tenant is shown the server's paths. */
+function openReader(): Reader {
+  try {
+    return new Reader(path);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const reason = "the ledger could not be opened for reading";
+    throw new Fault(problem("unavailable", "server", { reason, seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
   }
 }
 
 function answer(call: ReaderCall): unknown {
-  reader ??= new Reader(path);
+  reader ??= openReader();
   switch (call.kind) {
     case "sum":
       return reader.sum(call.account, call.questions);
