@@ -13,9 +13,9 @@ import {
 } from "../../domain/usage-query.ts";
 import { usageJson } from "../../render/billing-usage.ts";
 import type { Service } from "../../service.ts";
+import { AnswerBuffers } from "../answer-buffers.ts";
 import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
-import { Rooms } from "../rooms.ts";
 import { accountParams, asOfSchema, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
 import { Turns } from "../turns.ts";
 
@@ -171,13 +171,13 @@ const REPORTS_AT_ONCE = 2;
 
 export function usageReportRoutes(app: FastifyInstance, service: Service): void {
   const turns = new Turns(REPORTS_AT_ONCE);
-  const rooms = new Rooms(REPORTS_AT_ONCE);
+  const buffers = new AnswerBuffers(REPORTS_AT_ONCE);
   const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) => {
     return turns.run(async () => {
       const { report, basis } = await service.billingUsage(account, query, form);
-      const json = usageJson(report, rooms.take());
+      const json = usageJson(report, buffers.take());
       // Then the system has all of it. An answer that broke off never finishes, and its memory is not used again.
-      reply.raw.once("finish", () => rooms.give(json));
+      reply.raw.once("finish", () => buffers.give(json));
       return tellBasis(reply, basis).type("application/json; charset=utf-8").send(json);
     });
   };

@@ -4,9 +4,9 @@
  */
 
 /** A larger answer has memory of its own, that is not kept. */
-const ROOM_BYTES_MAX = 4 * 1024 * 1024;
+const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 
-export class Rooms {
+export class AnswerBuffers {
   readonly #kept: Buffer[] = [];
   readonly #keptMax: number;
 
@@ -22,6 +22,7 @@ export class Rooms {
   /** Keeps the memory of an answer that nobody reads any more; it may be written over at once. */
   give(answer: Buffer): void {
     const { buffer } = answer;
-    if (this.#kept.length < this.#keptMax && buffer.byteLength <= ROOM_BYTES_MAX) this.#kept.push(Buffer.from(buffer));
+    if (this.#kept.length < this.#keptMax && buffer.byteLength <= BUFFER_BYTES_MAX)
+      this.#kept.push(Buffer.from(buffer));
   }
 }

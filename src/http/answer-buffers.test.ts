@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Rooms } from "./rooms.ts";
+import { AnswerBuffers } from "./answer-buffers.ts";
 
 test("memory is used again once it was given back, by one answer at a time, and only so much is kept", () => {
-  const rooms = new Rooms(2);
+  const rooms = new AnswerBuffers(2);
   assert.equal(rooms.take(), undefined);
   const first = Buffer.allocUnsafeSlow(8192);
   rooms.give(first.subarray(0, 10));
