@@ -31,13 +31,21 @@ function commit(database: DatabaseSync, times: number): void {
 /** The files as a killed process leaves them, after so many commits. */
 function killed(commits: number, before = (_: DatabaseSync) => {}): string {
   made += 1;
-  const [path, copy] = [join(folder, `${made}.db`), join(folder, `${made}-killed.db`)];
+  const path = join(folder, `${made}.db`);
   const database = open(path);
   before(database);
   commit(database, commits);
-  for (const end of ["", "-wal", "-committed"]) copyFileSync(`${path}${end}`, `${copy}${end}`);
+  const copy = remains(path);
   database.close();
   assert.equal(existsSync(witnessPath(path)), false, "a clean end needs no witness");
+  return copy;
+}
+
+/** The files as they are now, under another name. */
+function remains(path: string): string {
+  made += 1;
+  const copy = join(folder, `${made}-killed.db`);
+  for (const end of ["", "-wal", "-committed"]) copyFileSync(`${path}${end}`, `${copy}${end}`);
   return copy;
 }
 
@@ -93,6 +101,41 @@ test("a log that was begun anew after a checkpoint is whole; an older one is not
   assert.equal(lostCommits(lagging), undefined, "a witness that lags by three fillings, as after a power cut");
   noteSalt(older, (salt) => salt + 3);
   assert.match(lostCommits(older)!, /an older one/);
+});
+
+test("a transaction that wrote nothing, in a log that was not begun yet, accuses no log", () => {
+  made += 1;
+  const path = join(folder, `${made}.db`);
+  open(path).close();
+  // Half of all logs begin with a salt that lies below nought, counted around; so several of them.
+  for (let start = 1; start <= 8; start += 1) {
+    const database = open(path);
+    database.exec("BEGIN IMMEDIATE");
+    database.exec("COMMIT");
+    const unbegun = remains(path);
+    assert.equal(lostCommits(unbegun), undefined, "killed before the log has a header");
+    commit(database, 1);
+    const begun = remains(path);
+    database.close();
+    copyFileSync(witnessPath(unbegun), witnessPath(begun));
+    assert.equal(lostCommits(begun), undefined, "a power cut: the log is there, its witness lags");
+    assert.equal(count(begun), start);
+    assert.equal(count(unbegun), start - 1);
+  }
+});
+
+test("a transaction that wrote nothing, after the log was emptied on purpose, accuses no log", () => {
+  made += 1;
+  const path = join(folder, `${made}.db`);
+  const database = open(path);
+  commit(database, 2);
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  database.exec("BEGIN IMMEDIATE");
+  database.exec("COMMIT");
+  const emptied = remains(path);
+  database.close();
+  assert.equal(lostCommits(emptied), undefined);
+  assert.equal(count(emptied), 2);
 });
 
 /** Writes a witness of another filling. */

@@ -9,7 +9,10 @@ import { dirname } from "node:path";
 
 /** Where a log stands: the salt names one filling of the file, which grows frame by frame and is then begun anew. */
 interface LogPlace {
-  /** Two numbers of 32 bits; the first is raised by one with each new filling. */
+  /**
+   * Two numbers of 32 bits; the first is raised by one with each new filling. Those of the first filling since a clean end
+   * are drawn at random.
+   */
   readonly salt: readonly [number, number];
   /** Frames up to the end of the last whole transaction. */
   readonly frames: number;
@@ -30,7 +33,9 @@ export function witnessPath(path: string): string {
  */
 export function lostCommits(path: string): string | undefined {
   const seen = readWitness(path);
-  if (!seen) return undefined;
+  // No frames: noted after a transaction that wrote nothing, in a log that was not begun yet. All that was committed before
+  // had gone into the file itself, and the salt noted is not the log's: SQLite may draw it only with the first frame.
+  if (!seen || seen.frames === 0) return undefined;
   const log = readLog(`${path}-wal`);
   if (!log) return "its write-ahead log is missing or has no header";
   if (log.salt[0] === seen.salt[0] && log.salt[1] === seen.salt[1]) {
