@@ -1,0 +1,54 @@
+/**
+ * The engine behind the part of ClickHouse's HTTP interface that the official client speaks: a process of its own. It
+ * prints its address, and ends when its standard input does.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+interface Session {
+  queryAsync(sql: string, options: { readonly format: string }): Promise<{ bytes(): Uint8Array }>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "daybook-chdb-"));
+const name = "chdb";
+const { Session } = (await import(name)) as { Session: new (path: string) => Session };
+const session = new Session(folder);
+await session.queryAsync("SET max_query_size = 67108864, mutations_sync = 2", { format: "CSV" });
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  const body = await text(request);
+  if (url.pathname === "/ping") {
+    response.end("Ok.\n");
+    return;
+  }
+  // As the engine does: the statement is the parameter, then the body.
+  const query = url.searchParams.get("query");
+  const statement = query === null ? body : `${query}\n${body}`;
+  try {
+    const format = url.searchParams.get("default_format") ?? "TabSeparated";
+    const result = await session.queryAsync(statement, { format });
+    response.setHeader("x-clickhouse-summary", "{}");
+    response.end(Buffer.from(result.bytes()));
+  } catch (error) {
+    const message = (error as Error).message;
+    response.statusCode = 500;
+    response.setHeader("x-clickhouse-exception-code", /Code: (\d+)/.exec(message)?.[1] ?? "0");
+    response.end(message);
+  }
+}
+
+const server = createServer((request, response) => void answer(request, response));
+server.listen(0, "127.0.0.1", () => {
+  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
+});
+process.stdin.resume();
+process.stdin.on("end", () => {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(0);
+});
