@@ -73,7 +73,7 @@ export function planCommit(
       const labelsSent = batch.labels[batch.sent[place]!]!;
       const key = identityKey(account, id);
       const first = known.get(key);
-
+      if (first && dropped(first)) continue;
       if (first) {
         const before = { time: first.time, sent: sentOf(first.sent), quantities: first.quantities };
         const field = differingField(before, { time, sent: labelsSent, quantities });
