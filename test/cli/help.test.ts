@@ -57,7 +57,7 @@ test("every command that does something has a description, examples of itself, a
 
 test("completion offers commands, flags and their values", async () => {
   const tries: readonly (readonly [words: string, offered: string])[] = [
-    ["daybook b", "billing backup"],
+    ["daybook bi", "billing"],
     ["daybook billing notification-settings u", "update"],
     ["daybook -o json billing exp", "explain export-metrics export-usage-costs"],
     ["daybook billing get-usage --usage-type ''", "all serverless dedicated-deployment training"],
