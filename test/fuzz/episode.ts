@@ -14,7 +14,7 @@ import { type Daybook, KEY, run, start } from "../process/daybook.ts";
 import { askJson } from "../process/http.ts";
 import { Random } from "../simulator/random.ts";
 import { type WireCall, wireOf } from "./mutate.ts";
-import { mixedCall, openapi, plainCall, WORLD } from "./operations.ts";
+import { ENDLESS, mixedCall, openapi, plainCall, WORLD } from "./operations.ts";
 import { ANSWER_MS_MAX, bytesOf, type Reply, sendBytes } from "./wire.ts";
 
 export interface EpisodeOptions {
@@ -47,7 +47,7 @@ export async function episode({ seed, requests }: EpisodeOptions): Promise<Episo
   try {
     const keys = await makeWorld(url);
     created += 1;
-    const operations = [...openapi.operations.keys()];
+    const operations = [...openapi.operations.keys()].filter((operation) => !ENDLESS.has(operation));
     files.note();
     for (let number = 1; number <= requests; number += 1) {
       const call = mixedCall(random.pick(operations), random);
@@ -81,13 +81,14 @@ export async function episode({ seed, requests }: EpisodeOptions): Promise<Episo
   }
 }
 
-/** Two accounts, a user, a deployment, an event; keys of each role, the operator's first. */
+/** Two accounts, a user, a deployment, a budget, an event; keys of each role, the operator's first. */
 async function makeWorld(url: string): Promise<string[]> {
   const post = <T>(path: string, body: object) => askJson<T>(url, { path, body: JSON.stringify(body) });
   const account = `/v1/accounts/${WORLD.account}`;
   await post("/v1/accounts", { name: WORLD.other });
   await post(`${account}/users`, { name: WORLD.user });
   await post(`${account}/deployments`, { name: WORLD.deployment, acceleratorType: "NVIDIA_L4_24GB" });
+  await post(`${account}/budgets`, { name: WORLD.budget, annotation: { environment: "prod" }, monthlyUsd: "500" });
   const event = { id: WORLD.event, time: "2026-05-28T09:30:00Z", usageType: "TEXT_COMPLETION_INFERENCE_USAGE" };
   await post(`${account}/usageEvents:batchCreate`, { events: [event] });
   const keys = [KEY];

@@ -22,8 +22,15 @@ export interface Call {
   readonly contentType: string | undefined;
 }
 
-/** What the server that is fuzzed holds from the start, beside one event and one deployment. */
-export const WORLD = { account: "acme", other: "rival", user: "ada", deployment: "chat", event: "event-0" } as const;
+/** What the server that is fuzzed holds from the start, beside one event, one deployment and one budget. */
+export const WORLD = {
+  account: "acme",
+  other: "rival",
+  user: "ada",
+  deployment: "chat",
+  event: "event-0",
+  budget: "prod",
+} as const;
 
 /** A value for each parameter of a path; further values take part when parameters are mixed. */
 export const PATH_VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
@@ -33,12 +40,14 @@ export const PATH_VALUES: Readonly<Record<string, readonly [string, ...string[]]
   quota_id: ["serverless-inference-rpm", "monthly-spend-usd", "nothing"],
   version: ["1", "2", "0", "9999"],
   event_id: [WORLD.event, "event-1", "event-2", "nothing"],
+  budget_id: [WORLD.budget, "budget-1", "budget-2", "nothing"],
 };
 
 /** Fields of a body that must be new each time, where a small number keeps some of them known. */
 const NAMED_ANEW: Readonly<Record<string, (number: number) => object>> = {
   createAccount: (number) => ({ name: `account-${number}` }),
   createUser: (number) => ({ name: `user-${number}` }),
+  createBudget: (number) => ({ name: `budget-${number}` }),
   createDeployment: (number) => ({ name: `deployment-${number}` }),
   batchCreateUsageEvents: (number) => ({ events: eventsOf(number) }),
   voidUsageEvents: (number) => ({ ids: [`event-${number}`, `event-${number + 1}`] }),
@@ -52,7 +61,11 @@ const NAMED_IN_QUERY: Readonly<Record<string, readonly (readonly [string, string
     ["row[usageType]", "TEXT_COMPLETION_INFERENCE_USAGE"],
   ],
   "GET /v1/accounts/{account_id}/prices:explain": [["model", "m"]],
+  "GET /v1/accounts/{account_id}/usageEvents:tail": [["forSeconds", "0"]],
 };
+
+/** Answers that end when the client hangs up are left out of damaged calls; test/gateway/tail.test.ts has them. */
+export const ENDLESS: ReadonlySet<string> = new Set(["GET /v1/accounts/{account_id}/usageEvents:tail"]);
 
 /** Operations whose plain call is refused as it should be: the example names what is not there. */
 export const PLAIN_STATUS: Readonly<Record<string, number>> = {
