@@ -43,6 +43,8 @@ const ARRIVAL_MS_MAX = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Milliseconds that calls under way have to end after the server was told to close. */
 const CLOSE_MS_MAX = 10_000;
+/** Milliseconds that a client has to read the answer to a body that is longer than any may be. */
+const OVERLONG_MS_MAX = 1_000;
 /** An event id of 256 characters, each percent-encoded. */
 const PATH_PART_CHARACTERS_MAX = 4_096;
 /** A body of a record; routes that take longer ones say so themselves. */
@@ -130,7 +132,8 @@ function leaveUnread(app: FastifyInstance): void {
 
 /**
  * An answer may leave before the body has come, as every refusal of a key does. What is left of the body is read and
- * thrown away, so that the client gets to the answer, but no more than a body may have.
+ * thrown away, so that the client gets to the answer, but no more than a body may have. Then nothing more is taken, and
+ * the connection ends a moment later: at once, it could end under a client that sends and has not read yet.
  */
 function endOverlong(app: FastifyInstance): void {
   app.addHook("onSend", async ({ raw }, reply) => {
@@ -140,7 +143,9 @@ function endOverlong(app: FastifyInstance): void {
     let left = BODY_BYTES_MAX;
     raw.on("data", (part: Buffer) => {
       left -= part.length;
-      if (left < 0) raw.destroy();
+      if (left >= 0 || raw.isPaused()) return;
+      raw.pause();
+      setTimeout(() => raw.destroy(), OVERLONG_MS_MAX).unref();
     });
   });
 }
