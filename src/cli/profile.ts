@@ -6,6 +6,7 @@
 import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { safe, unsafe } from "ini";
+import { whyUnreadable } from "../domain/unreadable.ts";
 import { keepSecret, notSignedIn, quoted, refused, wrongWords } from "./refusal.ts";
 
 const BASE_URL_DEFAULT = "http://127.0.0.1:8484";
@@ -151,9 +152,9 @@ function readAuthFile(path: string, own: boolean): AuthFile | undefined {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw refused(`cannot read ${path}: ${message}`, { cause: error });
+    throw refused(`cannot read ${path}: ${whyUnreadable(error)}`, { cause: error });
   }
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   const entries: Entry[] = [];

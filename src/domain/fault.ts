@@ -99,6 +99,12 @@ export const FAULTS = {
     rpc: "FAILED_PRECONDITION",
     text: "{field}: {value} is before {keptFrom}, up to where raw events were dropped; ask for events from then on",
   },
+  copy_dropped: {
+    rpc: "FAILED_PRECONDITION",
+    text:
+      "{field}: raw events of {value} before {keptFrom} were dropped (--keep-events-days), and with them the ids by which " +
+      "another ledger would know them again; such usage stays in the ledger it is in",
+  },
   event_dropped: {
     rpc: "NOT_FOUND",
     text: "{field}: {value} was counted and its raw event was dropped since; reports keep it, and its id stays taken",
@@ -235,6 +241,10 @@ export const FAULTS = {
   unavailable: { rpc: "UNAVAILABLE", text: "server: {reason}; try again in {seconds} s" },
   internal: { rpc: "INTERNAL", text: "server: an unexpected error; the log has it under request id {requestId}" },
   // The data folder and the price book (the prompt says these)
+  threads_unstartable: {
+    rpc: "UNAVAILABLE",
+    text: "the threads of the {name} cannot start: {reason}; allow the process more open files (ulimit -n) or more memory",
+  },
   folder_in_use: {
     rpc: "FAILED_PRECONDITION",
     text: "data folder {value} is in use by another daybook process{pid}; stop it or choose another --data",
@@ -257,11 +267,20 @@ export const FAULTS = {
   },
   folder_unusable: { rpc: "FAILED_PRECONDITION", text: "data folder {value} cannot be used: {reason}" },
   ledger_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: the engine cannot be used: {reason}" },
+  accounts_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: PostgreSQL cannot be used: {reason}" },
+  bad_engine_url: { rpc: "INVALID_ARGUMENT", text: "{field}: {reason}; {form}" },
+  migrate_refused: { rpc: "FAILED_PRECONDITION", text: "{field}: {reason}" },
   backup_unwritable: { rpc: "FAILED_PRECONDITION", text: "{field}: {value} cannot take the backup: {reason}" },
   address_unusable: { rpc: "FAILED_PRECONDITION", text: "{field}: cannot listen on {value}: {reason}" },
   file_unusable: { rpc: "INVALID_ARGUMENT", text: "file {value} cannot be used: {reason}" },
   bad_price_list: { rpc: "INVALID_ARGUMENT", text: "price list {value}: {reason}" },
   bad_price_book: { rpc: "INVALID_ARGUMENT", text: "price book {value}, line {line}: {reason}" },
+  stored_book_refused: {
+    rpc: "INTERNAL",
+    text:
+      "price book version {value}, line {line}: it was kept by an earlier daybook, and this one cannot read it: {reason}; " +
+      "start the earlier one again, or put a mended book (serve --prices)",
+  },
 } as const satisfies Record<string, FaultEntry>;
 
 export type FaultCode = keyof typeof FAULTS;
@@ -335,6 +354,42 @@ export class Fault extends Error {
     const entry: FaultEntry = FAULTS[this.problems[0].code];
     return entry.http ?? RPC[entry.rpc].http;
   }
+}
+
+/** The refusal of a call that would wait too long, before any work: 429, to be tried again after `seconds`. */
+export function overloaded(seconds = 1): Fault {
+  return new Fault(problem("overloaded", "server", { seconds }), seconds);
+}
+
+/** The refusal of a call while something is away that it takes: 503 with the reason, to be tried again after `seconds`. */
+export function unavailable(reason: string, seconds = 1): Fault {
+  return new Fault(problem("unavailable", "server", { reason, seconds }), seconds);
+}
+
+/** A {@link Fault} on its way to another thread, where a thrown error would lose its class. */
+export interface Refusal {
+  readonly refused: readonly Problem[];
+  readonly retryAfterSeconds: number | undefined;
+}
+
+/** What the work gives; its Fault as a value. */
+export function orRefusal<T>(work: () => T): T | Refusal {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { refused: error.problems, retryAfterSeconds: error.retryAfterSeconds };
+  }
+}
+
+/** What {@link orRefusal} gave in another thread. @throws Fault where it was one. */
+export function orFault<T>(answer: T | Refusal): T {
+  if (isRefusal(answer)) throw new Fault(answer.refused, answer.retryAfterSeconds);
+  return answer;
+}
+
+function isRefusal(answer: unknown): answer is Refusal {
+  return typeof answer === "object" && answer !== null && "refused" in answer;
 }
 
 /** Throws one {@link Fault} with all problems, when there are any. */

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { attoPerUnit, divideHalfEven, moneyOfAtto, nanosOfAtto, parseDecimal, usdTextOfAtto } from "./money.ts";
+import {
+  attoPerUnit,
+  decimalText,
+  divideHalfEven,
+  moneyOfAtto,
+  nanosOfAtto,
+  parseDecimal,
+  usdTextOfAtto,
+} from "./money.ts";
 
 test("money prints as the contract's samples say", () => {
   const table: [atto: bigint, units: string, nanos: number][] = [
@@ -34,6 +42,25 @@ test("dollars as an exact decimal text, and back again", () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), (atto) => {
       assert.equal(attoPerUnit(parseDecimal(usdTextOfAtto(atto))!, 1n), atto);
+    }),
+  );
+});
+
+test("a decimal as the shortest text, and back again", () => {
+  const table: [numerator: bigint, scale: number, text: string][] = [
+    [0n, 3, "0"],
+    [1200n, 0, "1200"],
+    [1200n, 2, "12"],
+    [5n, 3, "0.005"],
+    [-5n, 1, "-0.5"],
+    [-1250n, 2, "-12.5"],
+  ];
+  for (const [numerator, scale, text] of table) assert.equal(decimalText({ numerator, scale }), text);
+  const numerators = fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n });
+  fc.assert(
+    fc.property(numerators, fc.nat({ max: 30 }), (numerator, scale) => {
+      const read = parseDecimal(decimalText({ numerator, scale }))!;
+      assert.equal(read.numerator * 10n ** BigInt(scale - read.scale), numerator);
     }),
   );
 });

@@ -30,7 +30,9 @@ export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
 
 /** Attodollars to whole nanodollars, half-even. */
 export function nanosOfAtto(atto: bigint): bigint {
-  return divideHalfEven(atto, ATTO_PER_NANO);
+  const nanos = atto / ATTO_PER_NANO;
+  // Prices are most often whole nanos a token, and a report prints thousands of costs.
+  return nanos * ATTO_PER_NANO === atto ? nanos : divideHalfEven(atto, ATTO_PER_NANO);
 }
 
 /** Attodollars to {@link Money}, rounded half-even to the nano. */
@@ -45,15 +47,21 @@ export function moneyOfAtto(atto: bigint): Money {
 
 /** Attodollars as dollars, exactly: a plain decimal without needless zeros, such as "0.492256016" or "-2". */
 export function usdTextOfAtto(atto: bigint): string {
-  const magnitude = atto < 0n ? -atto : atto;
-  const fraction = (magnitude % ATTO_PER_USD).toString().padStart(18, "0").replace(/0+$/, "");
-  return `${atto < 0n ? "-" : ""}${magnitude / ATTO_PER_USD}${fraction && `.${fraction}`}`;
+  return decimalText({ numerator: atto, scale: 18 });
 }
 
 /** An exact decimal: `numerator / 10^scale`. */
 export interface Decimal {
   readonly numerator: bigint;
   readonly scale: number;
+}
+
+/** A plain decimal without needless zeros or an exponent, as a price book writes it. */
+export function decimalText({ numerator, scale }: Decimal): string {
+  const digits = (numerator < 0n ? -numerator : numerator).toString().padStart(scale + 1, "0");
+  const point = digits.length - scale;
+  const fraction = digits.slice(point).replace(/0+$/, "");
+  return `${numerator < 0n ? "-" : ""}${digits.slice(0, point)}${fraction && `.${fraction}`}`;
 }
 
 const DECIMAL = /^(-?)(\d{0,30})(?:\.(\d{1,30}))?$/;

@@ -1,6 +1,6 @@
 /** The question what another price book would change: from untrusted words to a checked {@link PriceDiffQuery}. */
 
-import { isRecord, QueryChecker, type RawQuery } from "./query-checker.ts";
+import { bodyOf, isRecord, QueryChecker, type RawQuery } from "./query-checker.ts";
 import { isBareId } from "./text.ts";
 import type { TimeRange } from "./time.ts";
 import { RANGE_DAYS_MAX } from "./usage-query.ts";
@@ -45,11 +45,7 @@ export function parseAccount(text: string): string | undefined {
  */
 export function parsePriceDiffQuery(raw: unknown): PriceDiffQuery {
   const check = new QueryChecker("body");
-  const body = isRecord(raw) ? raw : {};
-  if (!isRecord(raw)) {
-    check.add("wrong_type", "body", { value: raw ?? null, allowed: "a JSON object" });
-    check.finish();
-  }
+  const body = bodyOf(raw);
   check.names(body, FIELDS);
   const from = checkPick(check, body.from, "from");
   const to = checkPick(check, body.to, "to");
@@ -58,13 +54,9 @@ export function parsePriceDiffQuery(raw: unknown): PriceDiffQuery {
   const name = check.text(body, "account");
   const account = name === undefined ? undefined : checkAccount(check, name, "account");
   const accounts = checkAccounts(check, body);
-  const start = check.time(body, "startTime");
-  const end = check.time(body, "endTime");
-  if (start !== undefined && end !== undefined) {
-    check.range({ start, end }, { daysMax: RANGE_DAYS_MAX, zone: "UTC" });
-  }
+  const range = check.timeRange(body, { daysMax: RANGE_DAYS_MAX, zone: "UTC" });
   check.finish();
-  return { from, to: to!, account, accounts, range: { start: start!, end: end! } };
+  return { from, to: to!, account, accounts, range: range! };
 }
 
 function checkPick(check: QueryChecker, sent: unknown, field: string): BookPick | undefined {

@@ -35,7 +35,6 @@ const EXPLAIN_PARAMETERS = [
   "promptTokens",
   "asOf",
 ] as const;
-const BOOLEANS = ["false", "true"] as const;
 
 /**
  * Checks a question. All that is wrong is reported at once.
@@ -54,7 +53,7 @@ export function parsePriceExplainQuery(raw: RawQuery): PriceExplainQuery {
     usageType: check.oneOf(raw, "usageType", USAGE_TYPE_NAMES),
     model: model!,
     serviceTier: check.oneOf(raw, "serviceTier", SERVICE_TIERS) ?? "",
-    batch: check.oneOf(raw, "batch", BOOLEANS) === "true",
+    batch: check.flag(raw, "batch"),
     acceleratorType: acceleratorType ?? "",
     placement: placement!,
     jobType: jobType!,

@@ -1,6 +1,6 @@
 /** Checks the words of a question one by one and gathers all that is wrong, so that it can be told at once. */
 
-import { PROBLEMS_MAX, type Problem, problem, refuseIfAny } from "./fault.ts";
+import { Fault, PROBLEMS_MAX, type Problem, problem, refuseIfAny } from "./fault.ts";
 import { type PageStart, readPageToken } from "./page-token.ts";
 import { addLocalDays, DAY_MS, formatInstant, type Instant, parseInstant, type TimeRange } from "./time.ts";
 
@@ -61,6 +61,15 @@ export class QueryChecker {
     return this.add("required", field, { mend: "send an RFC 3339 time such as 2026-05-28T00:00:00Z" });
   }
 
+  /** The range from `startTime` to `endTime`, both required; undefined when one is missing or wrong. */
+  timeRange(raw: RawQuery, limit: RangeLimit): TimeRange | undefined {
+    const start = this.time(raw, "startTime");
+    const end = this.time(raw, "endTime");
+    if (start === undefined || end === undefined) return undefined;
+    this.range({ start, end }, limit);
+    return { start, end };
+  }
+
   /** A time that may be left out. */
   optionalTime(raw: RawQuery, name: string, field: string = name): Instant | undefined {
     const text = this.text(raw, name, field);
@@ -89,8 +98,8 @@ export class QueryChecker {
     if (end > latest) this.add("range_too_long", "endTime", { ...facts, days: daysMax, latest: show(latest) });
   }
 
-  oneOf<T extends string>(raw: RawQuery, field: string, allowed: readonly T[]): T | undefined {
-    const text = this.text(raw, field);
+  oneOf<T extends string>(raw: RawQuery, name: string, allowed: readonly T[], field: string = name): T | undefined {
+    const text = this.text(raw, name, field);
     if (text === undefined) return undefined;
     const found = allowed.find((one) => one === text);
     return found ?? this.add("not_allowed", field, { value: text, allowed });
@@ -136,4 +145,10 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The words of a body that must be a JSON object. @throws Fault `wrong_type`. */
+export function bodyOf(body: unknown): RawQuery {
+  if (isRecord(body)) return body;
+  throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
 }

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dayEdges, formatInstant, formatInZone, hourEdges, monthEdges, parseInstant, parseZone } from "./time.ts";
+import fc from "fast-check";
+import {
+  dayEdges,
+  formatInstant,
+  formatInZone,
+  hourEdges,
+  monthAround,
+  monthEdges,
+  parseInstant,
+  parseZone,
+  type TimeRange,
+} from "./time.ts";
 
 const at = (text: string): number => parseInstant(text)!;
 
@@ -161,4 +172,50 @@ test("local months begin where the zone says", () => {
     const got = monthEdges({ start: at(start), end: at(end) }, zone).map((edge) => formatInZone(edge, zone));
     assert.deepEqual(got, edges, `${zone} ${start}`);
   }
+});
+
+test("the month around an instant is whole, of 28 to 31 days", () => {
+  const table: [instant: string, start: string, end: string][] = [
+    ["2026-10-20T12:00:00Z", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"],
+    ["2026-10-01T00:00:00Z", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"],
+    ["2026-09-30T23:59:59.999Z", "2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z"],
+    ["2026-02-15T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"],
+    ["2028-02-29T23:00:00Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"],
+    ["2026-12-31T23:59:59Z", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"],
+  ];
+  for (const [instant, ...expected] of table) {
+    const { start, end } = monthAround(at(instant), "UTC");
+    assert.deepEqual([start, end].map(formatInstant), expected, instant);
+  }
+});
+
+test("the days of any zone are those of its calendar, and edges are written as the zone's own clock shows them", () => {
+  const edgesByCalendar = (range: TimeRange, zone: string): number[] => {
+    let date = Temporal.Instant.fromEpochMilliseconds(range.start).toZonedDateTimeISO(zone).toPlainDate();
+    const edges: number[] = [];
+    while ((edges.at(-1) ?? range.start) < range.end || edges.length === 0) {
+      const edge = date.toZonedDateTime(zone).epochMilliseconds;
+      if (edge !== edges.at(-1)) edges.push(edge);
+      date = date.add({ days: 1 });
+    }
+    return edges;
+  };
+  const zones = Intl.supportedValuesOf("timeZone");
+  const property = fc.property(
+    fc.constantFrom(...zones),
+    fc.integer({ min: Date.UTC(2000, 0), max: Date.UTC(2040, 0) }),
+    fc.integer({ min: 1, max: 200 * 86_400_000 }),
+    (zone, start, length) => {
+      const range = { start, end: start + length };
+      const edges = dayEdges(range, zone);
+      assert.deepEqual(edges, edgesByCalendar(range, zone), zone);
+      for (const instant of [start, ...edges.flatMap((edge) => [edge - 1, edge])]) {
+        const clock = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone);
+        const seconds = { smallestUnit: clock.millisecond === 0 ? "second" : "millisecond" } as const;
+        const own = clock.toString({ timeZoneName: "never", ...seconds });
+        if (zone !== "UTC") assert.equal(formatInZone(instant, zone), own, zone);
+      }
+    },
+  );
+  fc.assert(property, { numRuns: 150 });
 });

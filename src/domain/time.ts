@@ -68,9 +68,8 @@ export function formatInstant(instant: Instant): string {
 /** RFC 3339 with the offset that `zone` has at that instant; `Z` for UTC. The first ten characters are the local date. */
 export function formatInZone(instant: Instant, zone: string): string {
   if (zone === "UTC") return formatInstant(instant);
-  const local = zoned(instant, zone);
-  const text = formatInstant(instant + local.offsetNanoseconds / 1e6);
-  return `${text.slice(0, -1)}${local.offset}`;
+  const { offset, offsetText } = spanAt(instant, zone);
+  return `${formatInstant(instant + offset).slice(0, -1)}${offsetText}`;
 }
 
 /** The start of the slot (15 minutes of UTC) that holds the instant. */
@@ -100,6 +99,33 @@ function zoned(instant: Instant, zone: string): Temporal.ZonedDateTime {
   return Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone);
 }
 
+/** A time in which a zone keeps one offset. */
+interface OffsetSpan extends TimeRange {
+  /** Milliseconds. */
+  readonly offset: number;
+  /** Such as `-07:00`. */
+  readonly offsetText: string;
+}
+
+/** Spans of each zone that were asked for: a report asks for one over and over. Zones do not change under a process. */
+const spans = new Map<string, OffsetSpan[]>();
+const SPANS_KEPT_MAX = 16;
+
+function spanAt(instant: Instant, zone: string): OffsetSpan {
+  const kept = spans.get(zone) ?? [];
+  const known = kept.find(({ start, end }) => instant >= start && instant < end);
+  if (known) return known;
+  const local = zoned(instant, zone);
+  const span = {
+    start: zoned(instant + 1, zone).getTimeZoneTransition("previous")?.epochMilliseconds ?? Number.NEGATIVE_INFINITY,
+    end: local.getTimeZoneTransition("next")?.epochMilliseconds ?? Number.POSITIVE_INFINITY,
+    offset: local.offsetNanoseconds / 1e6,
+    offsetText: local.offset,
+  };
+  spans.set(zone, [span, ...kept.slice(0, SPANS_KEPT_MAX - 1)]);
+  return span;
+}
+
 /** The instant `days` local days after `instant`, at the same local time of day. */
 export function addLocalDays(instant: Instant, zone: string, days: number): Instant {
   return zoned(instant, zone).add({ days }).epochMilliseconds;
@@ -116,13 +142,22 @@ export function dayStart(instant: Instant, zone: string): Instant {
  */
 export function dayEdges(range: TimeRange, zone: string): Instant[] {
   const edges = [dayStart(range.start, zone)];
-  let date = zoned(range.start, zone).toPlainDate();
-  while (edges.at(-1)! < range.end) {
-    date = date.add({ days: 1 });
-    const edge = date.toZonedDateTime(zone).epochMilliseconds;
-    if (edge > edges.at(-1)!) edges.push(edge);
-  }
+  while (edges.at(-1)! < range.end) edges.push(dayAfter(edges.at(-1)!, zone));
   return edges;
+}
+
+/** The start of the local day after the one that starts at `start`. */
+function dayAfter(start: Instant, zone: string): Instant {
+  const { offset, end } = spanAt(start, zone);
+  // Within one offset, a day from midnight on is 24 hours.
+  if (start + DAY_MS < end && (start + offset) % DAY_MS === 0) return start + DAY_MS;
+  let date = zoned(start, zone).toPlainDate();
+  let next = start;
+  while (next <= start) {
+    date = date.add({ days: 1 });
+    next = date.toZonedDateTime(zone).epochMilliseconds;
+  }
+  return next;
 }
 
 /** The edges of all local months of `zone` that touch the range, first edge at or before its start. */

@@ -1,7 +1,7 @@
 /** The question of usageCosts: from untrusted words to a checked {@link UsageCostsQuery} (contract, section 4). */
 
 import type { PageStart } from "./page-token.ts";
-import { isRecord, QueryChecker } from "./query-checker.ts";
+import { bodyOf, isRecord, QueryChecker } from "./query-checker.ts";
 import { isPlainText, TEXT_CHARACTERS_MAX } from "./text.ts";
 import type { Instant, TimeRange } from "./time.ts";
 import type { SeriesField } from "./usage.ts";
@@ -51,17 +51,9 @@ const FIELDS = ["startTime", "endTime", "scope", "groupBy", "filter", "asOf", "p
  */
 export function parseUsageCostsQuery(raw: unknown): UsageCostsQuery {
   const check = new QueryChecker("body");
-  const body = isRecord(raw) ? raw : {};
-  if (!isRecord(raw)) {
-    check.add("wrong_type", "body", { value: raw ?? null, allowed: "a JSON object" });
-    check.finish();
-  }
+  const body = bodyOf(raw);
   check.names(body, FIELDS);
-  const start = check.time(body, "startTime");
-  const end = check.time(body, "endTime");
-  if (start !== undefined && end !== undefined) {
-    check.range({ start, end }, { daysMax: RANGE_DAYS_MAX, zone: "UTC" });
-  }
+  const range = check.timeRange(body, { daysMax: RANGE_DAYS_MAX, zone: "UTC" });
   const scope = check.oneOf(body, "scope", COST_SCOPES);
   const groupBy = checkGroupBy(check, check.texts(body.groupBy, "groupBy"));
   const filter = checkFilter(check, body.filter);
@@ -70,7 +62,7 @@ export function parseUsageCostsQuery(raw: unknown): UsageCostsQuery {
   const pageStart = check.pageToken(body);
   check.finish();
   return {
-    range: { start: start!, end: end! },
+    range: range!,
     scope: scope === "SCOPE_UNSPECIFIED" ? undefined : scope,
     groupBy,
     filter,

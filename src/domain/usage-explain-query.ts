@@ -70,11 +70,7 @@ function checkRow(check: QueryChecker, row: unknown): Omit<RowIdentity, "group">
     if (!isRowField(name)) check.add("unknown_field", `row[${name}]`, { allowed: ROW_FIELDS });
   }
   const start = check.optionalTime(row, "startTime", "row[startTime]");
-  const typeText = check.text(row, "usageType", "row[usageType]");
-  const usageType = USAGE_TYPE_NAMES.find((name) => name === typeText);
-  if (typeText !== undefined && !usageType) {
-    check.add("not_allowed", "row[usageType]", { value: typeText, allowed: USAGE_TYPE_NAMES });
-  }
+  const usageType = check.oneOf(row, "usageType", USAGE_TYPE_NAMES, "row[usageType]");
   const described: Partial<Record<DescribedField, string>> = {};
   for (const name of DESCRIBED_FIELDS) {
     const value = oneText(check, row[name], `row[${name}]`);

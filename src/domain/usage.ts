@@ -79,6 +79,7 @@ export const SERIES_FIELDS = [
   "project",
   "environment",
   "contextClass",
+  "estimated",
 ] as const;
 export type SeriesField = (typeof SERIES_FIELDS)[number];
 
@@ -103,6 +104,22 @@ export function contextClassOf(promptTokens: number): string {
   while (exceeded < CONTEXT_CLASSES.length && promptTokens > CONTEXT_CLASS_EDGES[exceeded]!) exceeded += 1;
   return CONTEXT_CLASSES[exceeded - 1] ?? "";
 }
+
+/**
+ * Why an event's quantities are not all that was used: what was known of an answer that broke off, or whose usage was not
+ * told or cannot be (docs/gateway.md). An event that is exact has none.
+ */
+export const ESTIMATE_REASONS = [
+  "upstream_cut",
+  "upstream_timeout",
+  "upstream_error",
+  "no_last_event",
+  "client_gone",
+  "shutdown",
+  "unsound_usage",
+  "no_usage",
+] as const;
+export type EstimateReason = (typeof ESTIMATE_REASONS)[number];
 
 export const SERVICE_TIERS = ["STANDARD", "PRIORITY", "FAST"] as const;
 
@@ -142,6 +159,8 @@ export interface UsageBatch {
   readonly sent: Uint32Array;
   /** For each event the place of its series' labels in `labels`. */
   readonly series: Uint32Array;
+  /** When each event was received, where that was not now: in a copy of another ledger. */
+  readonly receivedAt?: Float64Array;
 }
 
 /** One usage event as it is kept. */

@@ -19,11 +19,25 @@ const pageQueryProperties = {
 /** A list without further parameters. */
 export const pageQuery = { type: "object", properties: pageQueryProperties, additionalProperties: false } as const;
 
-/** The properties that every list's reply has beside its items. */
-export const pageReplyProperties = {
+const pageReplyProperties = {
   nextPageToken: { type: "string", description: "Left out on the last page" },
   totalSize: { type: "integer", description: "The number of items on all pages" },
 } as const;
+
+/** The reply of a list whose items stand in the property `name`. */
+export function pageReply(
+  name: string,
+  { what, schema, example }: { readonly what: string; readonly schema: object; readonly example: object },
+) {
+  return {
+    description: `One page of ${what}`,
+    type: "object",
+    properties: { [name]: { type: "array", items: schema }, ...pageReplyProperties },
+    required: [name, "totalSize"],
+    additionalProperties: false,
+    examples: [{ [name]: [example], totalSize: 1 }],
+  } as const;
+}
 
 export interface PageQuery {
   readonly pageSize?: string;

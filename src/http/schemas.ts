@@ -50,3 +50,8 @@ export const accountParams = {
 } as const;
 
 export const noQuery = { type: "object", properties: {}, additionalProperties: false } as const;
+
+/**
+ * For routes whose schema only tells clients the form: the core judges what was sent, and tells all that is wrong at once.
+ */
+export const judgedByCore = () => () => true;

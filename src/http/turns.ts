@@ -3,10 +3,9 @@
  * next begins after the calls that came meanwhile had theirs: fifty readers do not keep a writer waiting.
  */
 
-import { Fault, problem } from "../domain/fault.ts";
+import { overloaded } from "../domain/fault.ts";
 
 const WAITING_MAX = 1_000;
-const RETRY_AFTER_SECONDS = 1;
 
 export class Turns {
   readonly #atOnce: number;
@@ -20,7 +19,7 @@ export class Turns {
   /** Does the work when its turn comes, first come first served. @throws Fault `overloaded` when too many wait. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting.length >= WAITING_MAX) {
-      throw new Fault(problem("overloaded", "server", { seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+      throw overloaded();
     }
     if (this.#running >= this.#atOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;

@@ -314,23 +314,25 @@ test("a bomb of aliases, a huge book and a deep one are refused soon, and the la
   const fifty = "x".repeat(50 * 1024 * 1024);
   const deep = `prices: ${"[".repeat(50_000)}`;
   const many = Array.from({ length: 10_000 }, (_, at) => ANOTHER.replace("m }", `m${at} }`)).join("");
-  const start = performance.now();
+  // Of this thread's time: on a busy machine less than passes.
+  const ranMs = (): number => process.threadCpuUsage().user / 1_000;
+  const start = ranMs();
   assert.equal(loadPriceBook("trial", SOUND + many.slice(ANOTHER.length)).entries.length, 10_000);
   assert.match(refusal(SOUND + many).message, /there are 10001 entries; at most 10000 are allowed/);
   const aliases = refusal(bomb).problems.filter((one) => /^\*a is an alias/.test(String(one.facts.reason)));
   assert.equal(aliases.length, 30, "once a line");
   assert.match(refusal(huge).message, /at most 5242880 are allowed/);
-  const before = performance.now();
+  const before = ranMs();
   assert.match(
     refusal(fifty).message,
     /line 1: it has 52428800 bytes; at most 5242880 are allowed; let one entry name/,
   );
-  assert.ok(performance.now() - before < 1000, "such a text is not parsed");
+  assert.ok(ranMs() - before < 1000, "such a text is not parsed");
   assert.equal(refusal(deep).message, 'price book "trial", line 1: it nests deeper than any book does; write it flat');
   assert.equal(refusal(deep).problems.length, 1);
   const alike = Array.from({ length: 9_999 }, (_, at) => ANOTHER.replace("m }", `m, placement: p${at} }`)).join("");
   assert.equal(loadPriceBook("trial", SOUND + alike).entries.length, 10_000);
-  assert.ok(performance.now() - start < 20_000);
+  assert.ok(ranMs() - start < 20_000);
 });
 
 test("the books of docs/prices.md load: one list of ten lines, one contract", () => {

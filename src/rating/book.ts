@@ -4,10 +4,9 @@
  * written.
  */
 
-import type { Decimal } from "../domain/money.ts";
+import { type Decimal, decimalText } from "../domain/money.ts";
 import { type BookReader, type Place, readBook } from "./book-reader.ts";
 import { refuseDisputes } from "./disputes.ts";
-import { decimalText } from "./import/exact-decimal.ts";
 import { readMatch, readParameters } from "./match-reader.ts";
 import {
   ARCHITECTURES,

@@ -1,10 +1,10 @@
 /** Why a unit of usage costs what it costs, or why it has no price. Pure. */
 
+import { decimalText } from "../domain/money.ts";
 import { formatInstant, type Instant } from "../domain/time.ts";
 import { type Meter, USAGE_TYPES, type UsageType } from "../domain/usage.ts";
 import { bookField, describeMatch } from "./describe.ts";
 import { inForce } from "./desk.ts";
-import { decimalText } from "./import/exact-decimal.ts";
 import { decidingField, kindPrices, mismatches, sizedModel, specificity, type UsageFacts } from "./match.ts";
 import {
   type BookKind,

@@ -46,14 +46,23 @@ export function priceEdges(tariff: Tariff, range: TimeRange): Instant[] {
  * They hold until the next of {@link priceEdges}. docs/prices.md states which entry wins.
  */
 export function unitRates(tariff: Tariff, attributes: RateAttributes, at: Instant): UnitRates {
-  const memory = memoryOf(tariff);
-  const periods = memory.seen.get(attributes) ?? periodsOf(attributes, memory);
-  const period = periodAt(memory.edges, at);
-  periods[period] ??= findRates(tariff, attributes, at);
-  return periods[period];
+  return segmentRates(tariff, [at])(attributes)(0);
 }
 
-function periodsOf(attributes: RateAttributes, { remembered, seen }: Memory): UnitRates[] {
+/** The same for segments, which begin at `starts`: first for the usage, then for the place of the segment. */
+export function segmentRates(
+  tariff: Tariff,
+  starts: readonly Instant[],
+): (attributes: RateAttributes) => (segment: number) => UnitRates {
+  const memory = memoryOf(tariff);
+  const periodOf = starts.map((start) => periodAt(memory.edges, start));
+  return (attributes) => {
+    const periods = periodsOf(attributes, memory);
+    return (segment) => (periods[periodOf[segment]!] ??= findRates(tariff, attributes, starts[segment]!));
+  };
+}
+
+function periodsOf(attributes: RateAttributes, { remembered }: Memory): UnitRates[] {
   const key = attributesKey(attributes);
   let periods = remembered.get(key);
   if (periods === undefined) {
@@ -61,7 +70,6 @@ function periodsOf(attributes: RateAttributes, { remembered, seen }: Memory): Un
     periods = [];
     remembered.set(key, periods);
   }
-  seen.set(attributes, periods);
   return periods;
 }
 
@@ -112,8 +120,6 @@ const SOURCES = COMPONENTS.map((component) =>
 interface Memory {
   readonly edges: readonly Instant[];
   readonly remembered: Map<string, UnitRates[]>;
-  /** The same by the object that asked: a report asks with one for each of its sums. */
-  readonly seen: WeakMap<RateAttributes, UnitRates[]>;
 }
 
 interface ListMemory extends Memory {
@@ -138,7 +144,7 @@ function memoryOf({ list, contract }: Tariff): Memory {
 }
 
 function newMemory(edges: readonly Instant[]): Memory {
-  return { edges, remembered: new Map(), seen: new WeakMap() };
+  return { edges, remembered: new Map() };
 }
 
 /** Equal for equal attributes and for no others: values hold no control characters. All of RATE_FIELDS are in it. */

@@ -20,6 +20,8 @@ interface OpenOptions {
 }
 
 const BUSY_TIMEOUT_MS = 5_000;
+/** SQLite's code for a file that it could not open, whatever the reason. */
+const CANTOPEN = 14;
 
 /** A database whose commits are witnessed beside its write-ahead log. */
 class WitnessedDatabase extends DatabaseSync {
@@ -81,9 +83,41 @@ export function openFile(path: string, kind: FileKind, options: OpenOptions): Da
     if (database instanceof WitnessedDatabase) database.abandon();
     else database?.close();
     if (error instanceof Fault) throw error;
-    const reason = (error as Error).message;
-    if (reason.includes("not a database")) throw new Fault(problem("folder_foreign", "dataFolder", { value: path }));
-    throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason }));
+    throw unusable(path, error as Error);
+  }
+}
+
+function unusable(path: string, error: Error): Fault {
+  const { message } = error;
+  if (message.includes("not a database")) return new Fault(problem("folder_foreign", "dataFolder", { value: path }));
+  const isClosed = (error as { errcode?: number }).errcode === CANTOPEN;
+  const mend = "; check who may read and write it, and how many files the process may open (ulimit -n)";
+  const reason = isClosed ? message + mend : message;
+  return new Fault(problem("folder_unusable", "dataFolder", { value: path, reason }));
+}
+
+/** A file that this thread keeps open. */
+export interface HeldFile {
+  /** Before the last connection that writes is closed, so that it empties the log. */
+  release(): void;
+}
+
+/**
+ * Keeps a file open that other threads write. A thread that dies, and a process that ends by exit, close their connections
+ * unseen; the last one of a file empties its log, and the witness would call that a loss. A held file has no last one.
+ * @throws Fault `folder_unusable`
+ */
+export function holdOpen(path: string): HeldFile {
+  let database: DatabaseSync | undefined;
+  try {
+    const held = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    database = held;
+    // SQLite takes its lock with the first read.
+    held.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return { release: () => held.close() };
+  } catch (error) {
+    database?.close();
+    throw unusable(path, error as Error);
   }
 }
 
@@ -95,7 +129,7 @@ export function checkLog(path: string): void {
 }
 
 /** SQLite's codes for what the disk, not the statement, is to blame for: READONLY, IOERR, FULL, CANTOPEN. */
-const DISK_CODES = [8, 10, 13, 14];
+const DISK_CODES = [8, 10, 13, CANTOPEN];
 
 /** True when the file could not be written or read for now: its disk is full, failing or not to be written. */
 export function isDiskTrouble(error: unknown): boolean {
@@ -121,16 +155,25 @@ export function checkOrigin(database: DatabaseSync, path: string, kind: FileKind
 
 function migrate(database: DatabaseSync, kind: FileKind): void {
   for (let version = pragma(database, "user_version"); version < kind.migrations.length; version += 1) {
-    database.exec("BEGIN IMMEDIATE");
-    try {
+    inTransaction(database, () => {
       const step = kind.migrations[version]!;
       if (typeof step === "string") database.exec(step);
       else step(database);
       database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${version + 1}`);
-      database.exec("COMMIT");
-    } catch (error) {
-      database.exec("ROLLBACK");
-      throw error;
-    }
+    });
+  }
+}
+
+/** Makes a change in one transaction: whole, or not at all where it throws. */
+export function inTransaction<T>(database: DatabaseSync, change: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const made = change();
+    database.exec("COMMIT");
+    return made;
+  } catch (error) {
+    // SQLite may have rolled back by itself, as on a full disk.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
   }
 }

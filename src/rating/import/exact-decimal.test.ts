@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseDecimal } from "../../domain/money.ts";
-import { countOf, decimalOf, decimalText, divided, multiplied, NumberText } from "./exact-decimal.ts";
+import { decimalText, parseDecimal } from "../../domain/money.ts";
+import { countOf, decimalOf, divided, multiplied, NumberText } from "./exact-decimal.ts";
 
 // text, dollars for a million
 const PER_MILLION: [string, string | undefined][] = [

@@ -1,6 +1,6 @@
 /** Decimals of JSON texts, exactly: `1e-7` is one ten-millionth, and never a double. Pure. */
 
-import { attoPerUnit, type Decimal, divideHalfEven } from "../../domain/money.ts";
+import { type Decimal, divideHalfEven } from "../../domain/money.ts";
 
 /** A JSON number as it stood in the text. */
 export class NumberText {
@@ -48,18 +48,6 @@ export function divided(
     value: shortest({ numerator: divideHalfEven(dividend, by), scale: DIGITS_MAX }),
     exact: dividend % by === 0n,
   };
-}
-
-/** True when a price above 0 would come to nothing for one of `per` units. */
-export function isLost(price: Decimal, per: bigint): boolean {
-  return price.numerator > 0n && attoPerUnit(price, per) === 0n;
-}
-
-/** As a book writes it: no exponent, no zeros at the end. */
-export function decimalText(decimal: Decimal): string {
-  const { numerator, scale } = shortest(decimal);
-  const digits = numerator.toString().padStart(scale + 1, "0");
-  return scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
 
 export function isEqual(a: Decimal, b: Decimal): boolean {

@@ -1,10 +1,9 @@
 /** Prices of a published list by length of prompt, and the lines of a book that say the same. Pure. */
 
-import type { Decimal } from "../../domain/money.ts";
+import { type Decimal, decimalText } from "../../domain/money.ts";
 import type { Instant } from "../../domain/time.ts";
 import { CONTEXT_CLASS_EDGES } from "../../domain/usage.ts";
 import { KINDS } from "../price.ts";
-import { decimalText } from "./exact-decimal.ts";
 
 export type ImportKind = "perMillionTokens" | "perAudioMinute" | "perImage";
 /** The parts of a price; what is not priced by the token has one. */

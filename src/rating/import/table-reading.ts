@@ -1,8 +1,8 @@
 /** One model's prices while they are read: what fits goes into its table, and all else is told. Pure. */
 
-import { attoPerUnit, type Decimal } from "../../domain/money.ts";
-import { isBeyond, UNIT_USD_MAX } from "../unit-price.ts";
-import { decimalOf, isEqual, isLost, NumberText } from "./exact-decimal.ts";
+import type { Decimal } from "../../domain/money.ts";
+import { attoOf, isBeyond, isLost, UNIT_USD_MAX } from "../unit-price.ts";
+import { decimalOf, isEqual, NumberText } from "./exact-decimal.ts";
 import type { ListJson } from "./json-text.ts";
 import {
   type ImportKind,
@@ -59,8 +59,9 @@ export class TableReading {
   /** Puts a price in the book's own unit; undefined where it got too long for a book. */
   put(key: string, place: Place, price: Decimal | undefined): undefined {
     if (!price) return this.miss(key, TOO_LONG);
-    if (isLost(price, unitsPer(place.kind))) return this.miss(key, LOST);
-    if (isBeyond(attoPerUnit(price, unitsPer(place.kind)))) return this.miss(key, BEYOND);
+    const unit = { price, per: unitsPer(place.kind), multipliers: [] };
+    if (isLost(unit)) return this.miss(key, LOST);
+    if (isBeyond(attoOf(unit))) return this.miss(key, BEYOND);
     const { kind, variant, part, above } = place;
     const name = JSON.stringify(place);
     const before = this.#keyOf.get(name);
