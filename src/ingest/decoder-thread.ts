@@ -1,6 +1,6 @@
-/** What runs in a thread of the Decoder: decode(), with a refusal as a value, since a thrown Fault would lose its class. */
+/** What runs in a thread of the Decoder: decode(). */
 
-import { Fault, type Problem } from "../domain/fault.ts";
+import { orRefusal, type Refusal } from "../domain/fault.ts";
 import { type DecodeOptions, decode } from "./decode.ts";
 import { buffersOf, handOver, type PackedDecoded, pack } from "./packed.ts";
 
@@ -9,17 +9,14 @@ export interface DecodeTask {
   readonly options: DecodeOptions;
 }
 
-export type DecodeAnswer =
-  | { readonly kind: "decoded"; readonly packed: PackedDecoded }
-  | { readonly kind: "refused"; readonly problems: readonly Problem[] };
+export type DecodeAnswer = PackedDecoded | Refusal;
+
+/** There is nothing to open. */
+export function open(): void {}
 
 export default function answer({ body, options }: DecodeTask): unknown {
-  try {
+  return orRefusal(() => {
     const packed = pack(decode(body, options));
-    const value: DecodeAnswer = { kind: "decoded", packed };
-    return handOver(value, buffersOf(packed));
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return { kind: "refused", problems: error.problems } satisfies DecodeAnswer;
-  }
+    return handOver(packed, buffersOf(packed));
+  });
 }

@@ -9,7 +9,7 @@ import { DECODE_BYTES_PENDING_MAX, DECODE_HERE_BYTES_MAX, Decoder } from "./deco
 const OPTIONS = { contentType: "application/json", contentEncoding: "", account: "acme", now: Date.UTC(2026, 5, 10) };
 const GZIP = { ...OPTIONS, contentEncoding: "gzip" };
 
-const decoder = new Decoder({ threads: 1 });
+const decoder = await Decoder.open({ threads: 1 });
 after(() => decoder.close());
 
 function bodyOf(count: number): Uint8Array<ArrayBuffer> {
@@ -72,7 +72,7 @@ test("what is too much to wait is refused before any work, and the rest is done"
 });
 
 test("close finishes what was accepted and takes nothing more", async () => {
-  const closing = new Decoder({ threads: 1 });
+  const closing = await Decoder.open({ threads: 1 });
   const accepted = [closing.decode(bodyOf(1000), OPTIONS), closing.decode(bodyOf(2000), OPTIONS)];
   const closed = closing.close();
   await assert.rejects(closing.decode(bodyOf(1), OPTIONS), (fault) => fault instanceof Fault && fault.http === 503);

@@ -51,6 +51,8 @@ const BAD: [event: string, field: string, message: RegExp][] = [
   [`{${ID},${TIME},${TEXT},"jobId":"\\udc00"}`,           "jobId",     /well-formed/],
   [`{${ID},${TIME},${TEXT},"serviceTier":"fast"}`,        "serviceTier", /"fast" was sent; allowed are STANDARD, PRIORITY, FAST/],
   [`{${ID},${TIME},${TEXT},"batch":"true"}`,              "batch",     /must be true or false/],
+  [`{${ID},${TIME},${TEXT},"estimated":"perhaps"}`,       "estimated", /"perhaps" was sent; allowed are upstream_cut, upstream_timeout/],
+  [`{${ID},${TIME},${TEXT},"estimated":true}`,            "estimated", /true was sent; allowed are upstream_cut/],
   [`{${ID},${TIME},${GPU},"acceleratorType":"H100"}`,     "acceleratorType", /allowed are NVIDIA_A100_80GB/],
   [`{${ID},${TIME},${GPU},"deployment":"accounts/other/deployments/d"}`, "deployment", /accounts\/acme\/deployments\/\{id\}/],
   [`{${ID},${TIME},${GPU},"deployment":"accounts/acme/deployments/"}`,   "deployment", /0 to 256 characters/],
@@ -108,15 +110,16 @@ test("every field lands in its column", () => {
     `{"id":"full",${TIME},${TEXT},"model":"m","apiKeyId":"k","user":"u","serviceTier":"FAST","batch":true,` +
       `"promptTokens":3,"cachedPromptTokens":"2","completionTokens":1,"audioInputSeconds":1.5,"imageCount":0,` +
       `"deployment":"accounts/acme/deployments/d","acceleratorType":"NVIDIA_L4_24GB","acceleratorSeconds":0,"placement":"US",` +
-      `"jobId":"j","jobType":"jt","trainingSessionId":"s","tokens":0,"baseModel":"b","annotations":{"team":"t","color":"red"}}`,
+      `"jobId":"j","jobType":"jt","trainingSessionId":"s","tokens":0,"baseModel":"b",` +
+      `"estimated":"client_gone","annotations":{"team":"t","color":"red"}}`,
     `{"id":"bare",${TIME},${GPU},"acceleratorSeconds":"0.25","deployment":"d"}`,
     `{"id":"nulls","time":"2026-06-10T00:00:00.0019+00:00",${TEXT},"model":null,"batch":null,"user":"","promptTokens":null,"annotations":null}`,
   );
   // biome-ignore format: a table
   assert.deepEqual(batch.labels, [
-    ["TEXT_COMPLETION_INFERENCE_USAGE", "m", "k", "u", "FAST",     "true", "d", "NVIDIA_L4_24GB", "US", "j", "jt", "s", "b", "t", "", "", ""],
-    ["DEDICATED_DEPLOYMENT_USAGE",      "",  "",  "",  "",         "",     "d", "",               "",   "",  "",   "",  "",  "",  "", "", ""],
-    ["TEXT_COMPLETION_INFERENCE_USAGE", "",  "",  "",  "STANDARD", "",     "",  "",               "",   "",  "",   "",  "",  "",  "", "", ""],
+    ["TEXT_COMPLETION_INFERENCE_USAGE", "m", "k", "u", "FAST",     "true", "d", "NVIDIA_L4_24GB", "US", "j", "jt", "s", "b", "t", "", "", "", "client_gone"],
+    ["DEDICATED_DEPLOYMENT_USAGE",      "",  "",  "",  "",         "",     "d", "",               "",   "",  "",   "",  "",  "",  "", "", "", ""],
+    ["TEXT_COMPLETION_INFERENCE_USAGE", "",  "",  "",  "STANDARD", "",     "",  "",               "",   "",  "",   "",  "",  "",  "", "", "", ""],
   ]);
   assert.deepEqual(batch.ids, ["full", "bare", "nulls"]);
   assert.deepEqual([...batch.times], [1781049600000, 1781049600000, 1781049600001]);

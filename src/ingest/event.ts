@@ -9,6 +9,7 @@ import { isPlainText, TEXT_CHARACTERS_MAX } from "../domain/text.ts";
 import { EVENT_TIME_AHEAD_MAX_MS, EVENT_TIME_MIN, formatInstant, type Instant } from "../domain/time.ts";
 import {
   ACCELERATOR_TYPES,
+  ESTIMATE_REASONS,
   FIELD_AT,
   type Labels,
   labelsKey,
@@ -50,6 +51,7 @@ const EVENT_FIELDS = [
   "trainingSessionId",
   "tokens",
   "baseModel",
+  "estimated",
   "annotations",
 ] as const;
 type EventField = (typeof EVENT_FIELDS)[number];
@@ -255,7 +257,7 @@ function readTexts(columns: EventColumns): Problem | undefined {
   return undefined;
 }
 
-/** The service tier, batch and the accelerator type: the labels with few values. */
+/** The service tier, batch, the accelerator type and the reason of an estimate: the labels with few values. */
 function readChoices(columns: EventColumns): Problem | undefined {
   const tier = columns.sent[at.serviceTier] ?? "";
   if (tier !== "" && !(SERVICE_TIERS as readonly unknown[]).includes(tier)) {
@@ -274,7 +276,14 @@ function readChoices(columns: EventColumns): Problem | undefined {
     const field = `${columns.prefix}acceleratorType`;
     return problem("not_allowed", field, { value: shownValue(accelerator), allowed: ACCELERATOR_TYPES });
   }
-  return setLabel(columns, FIELD_AT.acceleratorType, accelerator as string);
+  setLabel(columns, FIELD_AT.acceleratorType, accelerator as string);
+
+  const estimated = columns.sent[at.estimated] ?? "";
+  if (estimated !== "" && !(ESTIMATE_REASONS as readonly unknown[]).includes(estimated)) {
+    const field = `${columns.prefix}estimated`;
+    return problem("not_allowed", field, { value: shownValue(estimated), allowed: ESTIMATE_REASONS });
+  }
+  return setLabel(columns, FIELD_AT.estimated, estimated as string);
 }
 
 /** The rule of the usage type that {@link readUsageType} put into the row. */
