@@ -94,6 +94,28 @@ export interface EventsPage {
   readonly next?: EventCursor;
 }
 
+/** A question for what changed in an account, page by page. */
+export interface ChangesQuestion {
+  /** The mark of a reading that came to its end: all that changed after it. Everything when left out. */
+  readonly since?: string;
+  /** The `next` of the page before; the first page when left out. */
+  readonly after?: EventCursor;
+  /** The events of a page, at most; 1 or more. */
+  readonly limit: number;
+}
+
+export interface ChangesPage extends EventsPage {
+  /** How far a reading that begins with this page gets. The words of this ledger; they mean nothing to another. */
+  readonly mark: string;
+}
+
+/** How many events an account has. */
+export interface EventCount {
+  /** Voided ones too. */
+  readonly events: number;
+  readonly voided: number;
+}
+
 /** Which raw events to drop. */
 export interface DropAsk {
   /** Events of the slots before it. */
@@ -104,9 +126,10 @@ export interface DropAsk {
 
 export interface Ledger {
   /**
-   * Writes events down, as received at `at`; resolves when they are durable. An event whose (account, id) is known
+   * Writes events down, as received at `at` where the batch does not say when; resolves when they are durable. An event whose (account, id) is known
    * changes nothing; where its raw event was dropped it is a duplicate, for there is no content to compare.
-   * @throws Fault `overloaded` before any work when too much is waiting, `unavailable` when nothing was written.
+   * @throws Fault `overloaded` before any work when too much is waiting, `unavailable` when nothing was written;
+   * where an engine went away in the middle the fault says so, and the call is there wholly or not at all.
    */
   append(account: string, batch: UsageBatch, at: Instant): Promise<AppendOutcome>;
   /** Takes events out of every sum; they stay readable, and their identity stays taken. One outcome an id, in order. */
@@ -124,6 +147,15 @@ export interface Ledger {
    * @throws Fault `events_dropped` where the page would begin before {@link Sums.keptFrom}.
    */
   events(account: string, question: EventsQuestion): Promise<EventsPage>;
+  /**
+   * Events that were written or voided since a mark, as they are now, in the order of their slot, then arrival: for a copy
+   * that is kept up to date. A reading to the last page lists all that changed up to the mark of its first page, and
+   * perhaps more than changed.
+   * @throws Fault `copy_dropped` where raw events of the account were dropped: a copy would not know their identities.
+   */
+  changes(account: string, question: ChangesQuestion): Promise<ChangesPage>;
+  /** Counts the account's events, one by one. @throws Fault `copy_dropped`, as {@link changes}. */
+  count(account: string): Promise<EventCount>;
   /**
    * Drops raw events for good, in the order of their slot, then arrival, and tells how many: fewer than the limit when no
    * more are left. Every sum and every identity stays. An event that comes late for such a slot is counted and kept until
@@ -151,6 +183,12 @@ export function refuseDroppedPage({ range, after }: EventsQuestion, keptFrom: In
   if (keptFrom === undefined || start >= keptFrom) return;
   const [value, kept] = [start, keptFrom].map(formatInstant);
   throw new Fault(problem("events_dropped", "startTime", { value, keptFrom: kept }));
+}
+
+/** For {@link Ledger.changes}. @throws Fault `copy_dropped`. */
+export function refuseDroppedCopy(account: string, keptFrom: Instant | undefined): void {
+  if (keptFrom === undefined) return;
+  throw new Fault(problem("copy_dropped", "account", { value: account, keptFrom: formatInstant(keptFrom) }));
 }
 
 /** For {@link Ledger.find}. */

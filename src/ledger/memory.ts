@@ -12,12 +12,16 @@ import {
 } from "../domain/usage.ts";
 import {
   type AppendOutcome,
+  type ChangesPage,
+  type ChangesQuestion,
   type DropAsk,
+  type EventCount,
   type EventCursor,
   type EventsPage,
   type EventsQuestion,
   eventDropped,
   type Ledger,
+  refuseDroppedCopy,
   refuseDroppedEdges,
   refuseDroppedPage,
   type SumQuestion,
@@ -30,6 +34,8 @@ interface Entry {
   readonly event: UsageEvent;
   readonly receivedAt: Instant;
   voidedAt: Instant | undefined;
+  /** The commit that wrote or voided it. */
+  changedBy: number;
 }
 
 /** What one event counts, or what the dropped ones of one slot and series counted together. */
@@ -71,7 +77,6 @@ export class MemoryLedger implements Ledger {
 
   async append(accountName: string, batch: UsageBatch, at: Instant): Promise<AppendOutcome> {
     const account = this.#account(accountName);
-    const receivedAt = Math.floor(at / SECOND_MS) * SECOND_MS;
     const conflicts: { at: number; field: string }[] = [];
     let created = 0;
     let duplicates = 0;
@@ -85,7 +90,8 @@ export class MemoryLedger implements Ledger {
       };
       const known = account.entries.get(id);
       if (!known) {
-        account.entries.set(id, { event, receivedAt, voidedAt: undefined });
+        const receivedAt = Math.floor((batch.receivedAt?.[place] ?? at) / SECOND_MS) * SECOND_MS;
+        account.entries.set(id, { event, receivedAt, voidedAt: undefined, changedBy: this.#commits + 1 });
         created += 1;
         continue;
       }
@@ -105,6 +111,7 @@ export class MemoryLedger implements Ledger {
       if (entry === "dropped") return "dropped";
       if (entry.voidedAt !== undefined) return "already_voided";
       entry.voidedAt = at;
+      entry.changedBy = this.#commits + 1;
       return "voided";
     });
     this.#commit(account, outcomes.includes("voided"));
@@ -139,6 +146,25 @@ export class MemoryLedger implements Ledger {
     const page = found.slice(0, limit);
     const events = page.map(({ entry }) => keptOf(entry));
     return found.length > limit ? { events, next: page.at(-1)!.cursor } : { events };
+  }
+
+  async changes(accountName: string, { since = "0", after, limit }: ChangesQuestion): Promise<ChangesPage> {
+    const account = this.#account(accountName);
+    refuseDroppedCopy(accountName, account.keptFrom);
+    const found = placed(account.entries).filter(
+      ({ entry, cursor }) => entry.changedBy > Number(since) && (after === undefined || order(cursor, after) > 0),
+    );
+    const page = found.slice(0, limit);
+    const events = page.map(({ entry }) => keptOf(entry));
+    const mark = String(account.position);
+    return found.length > limit ? { events, mark, next: page.at(-1)!.cursor } : { events, mark };
+  }
+
+  async count(accountName: string): Promise<EventCount> {
+    const account = this.#account(accountName);
+    refuseDroppedCopy(accountName, account.keptFrom);
+    const entries = standing(account.entries);
+    return { events: entries.length, voided: entries.filter(({ voidedAt }) => voidedAt !== undefined).length };
   }
 
   async dropEvents(accountName: string, { before, limit }: DropAsk): Promise<number> {

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import fc from "fast-check";
 import { Fault, type FaultCode } from "../../src/domain/fault.ts";
-import { METERS } from "../../src/domain/usage.ts";
+import { type KeptEvent, METERS, USAGE_TYPE_NAMES } from "../../src/domain/usage.ts";
 import type { EventCursor, Ledger, SumRow } from "../../src/ledger/ledger.ts";
 import {
   BASE,
@@ -262,6 +262,104 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
       await fc.assert(property, { numRuns: RUNS });
     });
 
+    test("a copy that reads what changed, now and then, is the account as it stands", async () => {
+      const copied = async (
+        account: string,
+        copy: Map<string, KeptEvent>,
+        since: string | undefined,
+        limit: number,
+      ) => {
+        const listed: KeptEvent[] = [];
+        let mark = since;
+        let after: EventCursor | undefined;
+        do {
+          const question = { limit, ...(since !== undefined && { since }), ...(after && { after }) };
+          const page = await opened.ledger.changes(account, question);
+          assert.ok(page.events.length <= limit);
+          if (!after) mark = page.mark;
+          listed.push(...page.events);
+          for (const event of page.events) copy.set(event.id, event);
+          after = page.next;
+        } while (after);
+        const slots = listed.map(({ time }) => Math.floor(time / SLOT));
+        assert.deepEqual(
+          slots,
+          slots.toSorted((a, b) => a - b),
+          "in the order of slots",
+        );
+        assert.equal(new Set(listed.map(({ id }) => id)).size, listed.length, "each once");
+        return { mark, listed };
+      };
+      const property = fc.asyncProperty(
+        fc.array(fc.tuple(stepArbitrary, fc.boolean()), { maxLength: 10 }),
+        fc.constantFrom(1, 2, 5, 1_000),
+        async (steps, limit) => {
+          fresh += 1;
+          const account = `copied-${fresh}`;
+          const truth = new Truth();
+          const copy = new Map<string, KeptEvent>();
+          let mark: string | undefined;
+          for (const [step, reads] of [...steps, [{ kind: "void", ids: [] }, true] as const]) {
+            if (step.kind === "append") {
+              await opened.ledger.append(account, toBatch(step.events), step.at);
+              truth.append(account, step.events, step.at);
+            } else if (step.kind === "void") {
+              await opened.ledger.void(account, step.ids, BASE);
+              truth.void(account, step.ids);
+            } else {
+              await opened.ledger.dropEvents(account, step);
+              truth.drop(account, step);
+            }
+            if (!reads) continue;
+            const reading = await answered(copied(account, copy, mark, limit), "copy_dropped");
+            assert.equal(reading === undefined, truth.keptFrom.has(account));
+            if (!reading) {
+              assert.equal(await answered(opened.ledger.count(account), "copy_dropped"), undefined);
+              return;
+            }
+            if (!mark) assert.equal(reading.listed.length, truth.events.size);
+            mark = reading.mark;
+            const voided = [...truth.events.values()].filter((one) => one.voided).length;
+            assert.deepEqual(await opened.ledger.count(account), { events: truth.events.size, voided });
+            const lines = [...copy.values()].map(({ id, time, sent, series, quantities, receivedAt, voidedAt }) =>
+              JSON.stringify([id, time, sent, series, quantities, receivedAt, voidedAt ?? null]),
+            );
+            const range = { start: BASE - 365 * 96 * SLOT, end: BASE + 365 * 96 * SLOT };
+            const all = truth.pages(account, { range, usageTypes: USAGE_TYPE_NAMES, filters: [], limit });
+            assert.deepEqual(lines.sort(), all!.sort());
+          }
+        },
+      );
+      await fc.assert(property, { numRuns: RUNS });
+    });
+
+    test("changes: what came since is listed, in the order of slots, and what did not change is not", async () => {
+      const event = (id: string, slot: number): PlainEvent => {
+        const labels = { usageType: "AUDIO_INFERENCE_USAGE", model: "m" };
+        return { id, time: BASE + slot * SLOT, labels, team: "", quantities: METERS.map(() => 1) };
+      };
+      const { append, changes } = {
+        append: (...events: PlainEvent[]) => opened.ledger.append("changed", toBatch(events), BASE),
+        changes: (since?: string) => opened.ledger.changes("changed", { limit: 9, ...(since && { since }) }),
+      };
+      const idsOf = ({ events }: { events: readonly KeptEvent[] }): string[] => events.map(({ id }) => id);
+      assert.deepEqual(idsOf(await changes()), []);
+      const before = await changes();
+      await append(event("c", 3), event("a", 1), event("b", 1), event("far", 300));
+      const all = await changes(before.mark);
+      assert.deepEqual(idsOf(all), ["a", "b", "c", "far"]);
+      assert.deepEqual(idsOf(await changes(all.mark)), []);
+      await append(event("late", 0), event("a", 1));
+      const late = await changes(all.mark);
+      assert.deepEqual(idsOf(late), ["late"]);
+      await opened.ledger.void("changed", ["b"], BASE + 5);
+      const voided = await changes(late.mark);
+      assert.deepEqual([idsOf(voided), voided.events[0]!.voidedAt], [["b"], BASE + 5]);
+      assert.deepEqual(idsOf(await changes(voided.mark)), []);
+      await append(event("far-too", 301));
+      assert.deepEqual(idsOf(await changes(voided.mark)), ["far-too"]);
+    });
+
     test("law 8: the events under a filter are those that the sums count under it", async () => {
       const property = fc.asyncProperty(
         fc.array(eventArbitrary, { maxLength: 40 }),
@@ -306,6 +404,22 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
       assert.deepEqual(came, [["late", 60], ["a", 0], ["b", 1], ["c", 1], ["d", 60], ["set-back", -1], ["e", 60]]);
     });
 
+    test("a batch may say of each event when it was received, as a copy of another ledger does", async () => {
+      const labels = { usageType: "AUDIO_INFERENCE_USAGE", model: "m" };
+      const events = ["a", "b", "c", "d"].map((id) => ({
+        ...{ id, labels, time: BASE, team: "", quantities: METERS.map(() => 1) },
+      }));
+      const receivedAt = Float64Array.from([BASE + 5_999, BASE + 5_000, BASE - 86_400_000, BASE + 7_000]);
+      await opened.ledger.append("moved", { ...toBatch(events), receivedAt }, BASE + 99_000);
+      await opened.ledger.append("moved", toBatch([{ ...events[0]!, id: "e" }]), BASE + 7_000);
+      const page = await opened.ledger.events("moved", { range: { start: BASE, end: BASE + 1 }, limit: 9 });
+      assert.deepEqual(
+        page.events.map(({ id, receivedAt }) => [id, receivedAt! - BASE]),
+        // biome-ignore format: a table
+        [["a", 5_000], ["b", 5_000], ["c", -86_400_000], ["d", 7_000], ["e", 7_000]],
+      );
+    });
+
     test("pages reach far into a filter that keeps nothing", async () => {
       const labels = { usageType: "TEXT_COMPLETION_INFERENCE_USAGE", model: "m" };
       const events = Array.from({ length: 60_000 }, (_, n) => ({
@@ -337,6 +451,7 @@ export function conformance(name: string, open: () => Promise<{ ledger: Ledger; 
       assert.equal(await write({ time: BASE + 1 }), "time");
       assert.equal(await write({ labels: { ...labels, model: "x" } }), "model");
       assert.equal(await write({ labels: { ...labels, team: "b" } }), "annotations.team");
+      assert.equal(await write({ labels: { ...labels, estimated: "client_gone" } }), "estimated");
       assert.equal(await write({ quantities: [5, 1, 2, 4, 0, 0, 0] }), "audioInputSeconds");
       assert.equal(await write({ team: "what the key adds is no content" }), undefined);
     });

@@ -3,7 +3,10 @@
 import type { KeptEvent, UsageBatch } from "../../src/domain/usage.ts";
 import type {
   AppendOutcome,
+  ChangesPage,
+  ChangesQuestion,
   DropAsk,
+  EventCount,
   EventsPage,
   EventsQuestion,
   Ledger,
@@ -55,6 +58,15 @@ export class PackedLedger implements Ledger {
 
   async events(account: string, question: EventsQuestion): Promise<EventsPage> {
     return pageOf(this.#cold((reader) => reader.events(account, question)));
+  }
+
+  async changes(account: string, question: ChangesQuestion): Promise<ChangesPage> {
+    const table = this.#cold((reader) => reader.changes(account, question));
+    return { ...pageOf(table), mark: table.mark };
+  }
+
+  async count(account: string): Promise<EventCount> {
+    return this.#cold((reader) => reader.count(account));
   }
 
   async dropEvents(account: string, ask: DropAsk): Promise<number> {

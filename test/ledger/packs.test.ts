@@ -126,7 +126,7 @@ function packedDays(path: string): number[] {
 /** Lets a minute pass for the ledger, and waits until these are the days that are packed. */
 async function minuteUntil(path: string, days: readonly number[]): Promise<void> {
   mock.timers.tick(60_000);
-  for (let tries = 0; tries < 200 && String(packedDays(path)) !== String(days); tries += 1) await wait(10);
+  for (let tries = 0; tries < 6_000 && String(packedDays(path)) !== String(days); tries += 1) await wait(10);
   assert.deepEqual(packedDays(path), days);
 }
 

@@ -78,6 +78,7 @@ export const eventArbitrary: fc.Arbitrary<PlainEvent> = fc.record({
     model: fc.constantFrom("a", "b", "constructor"),
     apiKeyId: fc.constantFrom("", "key_1", "key_2"),
     team: fc.constantFrom("", "search"),
+    estimated: fc.constantFrom("", "", "client_gone"),
   }),
   team: fc.constantFrom("", "from-key"),
   contextClass: fc.constantFrom("", "128000"),
@@ -153,7 +154,7 @@ export const questionArbitrary: fc.Arbitrary<SumQuestion> = fc.record({
     { minLength: 1 },
   ),
   edges: fc.uniqueArray(edgeArbitrary, { minLength: 2, maxLength: 8 }).map((edges) => edges.sort((a, b) => a - b)),
-  fields: fc.subarray<SeriesField>(["usageType", "model", "apiKeyId", "team", "user", "contextClass"]),
+  fields: fc.subarray<SeriesField>(["usageType", "model", "apiKeyId", "team", "user", "contextClass", "estimated"]),
   filters: filtersArbitrary,
 });
 
@@ -266,6 +267,6 @@ export class Truth {
 
 /** What makes two writes of one id the same: time, labels as sent, quantities. What a key adds is no part of it. */
 function content(event: PlainEvent): string {
-  const { usageType, model, apiKeyId, team } = event.labels;
-  return JSON.stringify([event.time, usageType, model, apiKeyId, team, event.quantities]);
+  const { usageType, model, apiKeyId, team, estimated } = event.labels;
+  return JSON.stringify([event.time, usageType, model, apiKeyId, team, estimated, event.quantities]);
 }

@@ -64,7 +64,6 @@ export function planCommit(
   const sentOf = (name: SeriesName): Labels => sentNow.get(name) ?? labels.get(name)!;
 
   const append = ({ account, batch, names, at }: AppendCall): AppendOutcome => {
-    const receivedAt = Math.floor(at / SECOND_MS) * SECOND_MS;
     const conflicts: { at: number; field: string }[] = [];
     let created = 0;
     for (const [place, id] of batch.ids.entries()) {
@@ -80,6 +79,7 @@ export function planCommit(
         if (field !== undefined) conflicts.push({ at: place, field });
         continue;
       }
+      const receivedAt = Math.floor((batch.receivedAt?.[place] ?? at) / SECOND_MS) * SECOND_MS;
       const sent = names[batch.sent[place]!]!;
       sentNow.set(sent, labelsSent);
       const event = {

@@ -20,7 +20,8 @@ export interface Drop {
 
 /** The id of a drop's entry, that no event has. */
 const DROP_ID = "";
-const NO_SERIES = "00000000-0000-0000-0000-000000000000";
+/** The series of a drop's entry. */
+export const NO_SERIES = "00000000-0000-0000-0000-000000000000";
 
 export async function readDrops(engine: Engine, lane: number, accounts: readonly string[]): Promise<Drop[]> {
   const rows = await engine.rows(

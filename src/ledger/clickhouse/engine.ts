@@ -1,28 +1,27 @@
 /** Statements to ClickHouse, through its official client. */
 
 import { Readable } from "node:stream";
-import {
-  type ClickHouseClientConfigOptions,
-  ClickHouseError,
-  ClickHouseLogLevel,
-  createClient,
-} from "@clickhouse/client";
-import { Fault, problem } from "../../domain/fault.ts";
+import { type ClickHouseClientConfigOptions, ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { faultOf } from "./failures.ts";
 import type { Sql } from "./statement.ts";
 
-/** How the client reaches the engine: an address, or a connection that is already made. */
-export type EngineConnection = Pick<ClickHouseClientConfigOptions, "url" | "connection">;
+/** How the client reaches the engine, and in whose name; or a connection that is already made. */
+export type EngineConnection = Pick<
+  ClickHouseClientConfigOptions,
+  "url" | "username" | "password" | "database" | "connection"
+>;
 
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** A statement that takes longer is given up, and the call answered with `unavailable`. */
 const REQUEST_TIMEOUT_MS = 30_000;
-const RETRY_AFTER_SECONDS = 1;
+/** Of a process: room for a write of each lane and as many statements of reports. Idle ones are closed after 2.5 s. */
+const CONNECTIONS_MAX = 16;
 
 export class Engine {
   readonly #client: ReturnType<typeof createClient>;
   /** Put after inserts and selects, as SETTINGS. */
   readonly #insertSettings: string;
-  readonly #readSettings: string;
+  readonly #readSettings: readonly string[];
 
   /** `replicated`: a read waits for what a quorum of replicas has, and an insert for the quorum. */
   constructor(connection: EngineConnection, { replicated }: { readonly replicated: boolean }) {
@@ -30,18 +29,23 @@ export class Engine {
       ...connection,
       application: "daybook",
       request_timeout: REQUEST_TIMEOUT_MS,
+      max_open_connections: CONNECTIONS_MAX,
       // Its failures are told by the calls that met them.
       log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: { max_query_size: String(STATEMENT_BYTES_MAX) },
     });
     // Without parallel quorums a sequentially consistent read sees each insert that was answered.
     this.#insertSettings = replicated ? ", insert_quorum = 'auto', insert_quorum_parallel = 0" : "";
-    this.#readSettings = replicated ? " SETTINGS select_sequential_consistency = 1" : "";
+    this.#readSettings = replicated ? ["select_sequential_consistency = 1"] : [];
   }
 
-  /** The rows of a SELECT, every value as text: the engine's JSON shows large numbers unquoted otherwise. */
-  async rows(statement: Sql): Promise<string[][]> {
-    const query = statement.text + this.#readSettings;
+  /**
+   * The rows of a SELECT, every value as text: the engine's JSON shows large numbers unquoted otherwise.
+   * @param settings Of this statement alone, such as "max_threads = 1".
+   */
+  async rows(statement: Sql, settings: readonly string[] = []): Promise<string[][]> {
+    const all = [...this.#readSettings, ...settings];
+    const query = all.length === 0 ? statement.text : `${statement.text} SETTINGS ${all.join(", ")}`;
     return this.#reached(async () => {
       const answer = await this.#client.query({ query, format: "JSONCompactStringsEachRow" });
       return answer.json<string[]>();
@@ -79,17 +83,12 @@ export class Engine {
     await this.#client.close();
   }
 
-  /** What the engine itself refuses stays an error; one that is not there is a fault that passes. */
+  /** What passes by itself is a fault `unavailable`; what the engine refuses for good stays an error. */
   async #reached<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof ClickHouseError) throw error;
-      throw unavailable(`the ledger's engine does not answer: ${(error as Error).message}`);
+      throw faultOf(error);
     }
   }
-}
-
-export function unavailable(reason: string): Fault {
-  return new Fault(problem("unavailable", "server", { reason, seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
 }

@@ -11,9 +11,13 @@ export type SeriesName = string;
 
 const REMEMBERED_MAX = 200_000;
 
-/** Made from account and labels alone, so that processes that know nothing of each other agree on it. */
+/**
+ * Made from account and labels alone, so that processes that know nothing of each other agree on it. A field that was
+ * added later is left out while it is empty, so that labels from before keep their name.
+ */
 export function seriesName(account: string, labels: Labels): SeriesName {
-  const hex = hash("sha256", `${account}\u0000${labelsKey(labels)}`, "hex");
+  const named = labels.at(-1) === "" ? labels.slice(0, -1) : labels;
+  const hex = hash("sha256", `${account}\u0000${labelsKey(named)}`, "hex");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }
 

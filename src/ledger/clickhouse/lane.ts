@@ -5,10 +5,10 @@
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { Fault } from "../../domain/fault.ts";
+import { Fault, unavailable } from "../../domain/fault.ts";
 import { type AppendCall, type Plan, planCommit, type VoidCall, type WriterCall, type WriterReply } from "./commit.ts";
 import { isDropped, planDrop, readDrops } from "./drops.ts";
-import { type Engine, unavailable } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { type Entry, findEvents, identityKey } from "./entries.ts";
 import type { SeriesLabels } from "./labels.ts";
 import { ENTRY_COLUMNS } from "./schema.ts";
@@ -69,15 +69,18 @@ export class Lane {
   async #drain(): Promise<void> {
     // Calls of the same turn of the event loop come together.
     await wait(0);
-    while (this.#waiting.length > 0) {
-      const group = this.#nextGroup();
-      try {
-        const replies = await this.#commit(group.map(({ call }) => call));
-        for (const [at, { resolve }] of group.entries()) resolve(replies[at]!);
-      } catch (error) {
-        this.#head = undefined;
-        for (const { reject } of group) reject(asFault(error));
-      }
+    while (this.#waiting.length > 0) await this.#settle(this.#nextGroup());
+  }
+
+  async #settle(group: readonly Waiting[]): Promise<void> {
+    try {
+      const replies = await this.#commit(group.map(({ call }) => call));
+      for (const [at, { resolve }] of group.entries()) resolve(replies[at]!);
+    } catch (error) {
+      this.#head = undefined;
+      // What the engine cannot take fails alone.
+      if (group.length > 1 && !(error instanceof Fault)) for (const one of group) await this.#settle([one]);
+      else for (const { reject } of group) reject(asFault(error));
     }
   }
 
@@ -237,5 +240,8 @@ function lineOf(lane: number, entry: Entry, commit: number, batch: string): stri
 
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
-  return unavailable(`the ledger's engine refused; what was sent may be sent again: ${(error as Error).message}`);
+  // Not in the engine's words: they show rows, and a commit holds those of several accounts.
+  const { type = "" } = error as { readonly type?: string };
+  const refused = unavailable(`the ledger's engine refused${type && ` (${type})`}; what was sent may be sent again`);
+  return Object.assign(refused, { cause: error });
 }

@@ -1,15 +1,19 @@
 /** The ledger on ClickHouse: one journal for any number of processes. README.md says why each part is as it is. */
 
-import { Fault, problem } from "../../domain/fault.ts";
+import { overloaded } from "../../domain/fault.ts";
 import { type Instant, SLOT_MS } from "../../domain/time.ts";
 import { EVENTS_PER_CALL_MAX, type KeptEvent, type UsageBatch } from "../../domain/usage.ts";
 import {
   type AppendOutcome,
+  type ChangesPage,
+  type ChangesQuestion,
   type DropAsk,
+  type EventCount,
   type EventsPage,
   type EventsQuestion,
   eventDropped,
   type Ledger,
+  refuseDroppedCopy,
   refuseDroppedEdges,
   refuseDroppedPage,
   type SumQuestion,
@@ -17,10 +21,12 @@ import {
   type Sums,
   type VoidOutcome,
 } from "../ledger.ts";
+import { changedEvents, countEvents } from "./changes.ts";
 import type { WriterCall } from "./commit.ts";
 import { isDropped, keptFromOf, readDrops } from "./drops.ts";
 import { Engine, type EngineConnection } from "./engine.ts";
 import { findEvents, identityKey, keptOf, STORED_COLUMNS, type StoredEvent, storedEvents } from "./entries.ts";
+import { asUnusable, unusable } from "./failures.ts";
 import { SeriesLabels, seriesName } from "./labels.ts";
 import { Lane } from "./lane.ts";
 import { laneOf, migrate } from "./schema.ts";
@@ -34,7 +40,6 @@ export interface ClickHouseLedgerOptions extends EngineConnection {
 
 /** Events that may wait for the engine; more are refused before any work, with Retry-After. */
 const EVENTS_WAITING_MAX = 20 * EVENTS_PER_CALL_MAX;
-const RETRY_AFTER_SECONDS = 1;
 /** How often sums are read between two equal positions before they are read up to a commit. */
 const QUIET_READS_MAX = 4;
 const VERSION_MIN = [24, 8] as const;
@@ -52,8 +57,8 @@ export class ClickHouseLedger implements Ledger {
 
   /**
    * Reaches the engine and brings its tables up to date.
-   * @throws Fault `ledger_unusable` for an engine that is too old or tables that are too new, `unavailable` when the
-   * engine does not answer.
+   * @throws Fault `ledger_unusable` for an engine that is too old, that does not know the user, the password or the
+   * database, and for tables that are too new; `unavailable` when the engine does not answer.
    */
   static async open({ cluster, ...connection }: ClickHouseLedgerOptions): Promise<ClickHouseLedger> {
     const engine = new Engine(connection, { replicated: cluster !== undefined });
@@ -69,8 +74,13 @@ export class ClickHouseLedger implements Ledger {
       return new ClickHouseLedger(engine);
     } catch (error) {
       await engine.close();
-      throw error;
+      throw asUnusable(error);
     }
+  }
+
+  /** Resolves when the engine answers. @throws Fault `unavailable`. */
+  async ready(): Promise<void> {
+    await this.#engine.rows(sql`SELECT 1`);
   }
 
   async append(account: string, batch: UsageBatch, at: Instant): Promise<AppendOutcome> {
@@ -87,7 +97,7 @@ export class ClickHouseLedger implements Ledger {
 
   async #write(call: WriterCall, events: number) {
     if (this.#eventsWaiting > 0 && this.#eventsWaiting + events > EVENTS_WAITING_MAX) {
-      throw new Fault(problem("overloaded", "server", { seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+      throw overloaded();
     }
     this.#eventsWaiting += events;
     try {
@@ -172,6 +182,24 @@ export class ClickHouseLedger implements Ledger {
     return { events, next: { slot, arrival } };
   }
 
+  async changes(account: string, question: ChangesQuestion): Promise<ChangesPage> {
+    const scope = { lane: laneOf(account), account };
+    const mark = String(await this.#position(account));
+    const page = await changedEvents(this.#engine, scope, question);
+    // After the reading: what was dropped meanwhile may be missing from it.
+    refuseDroppedCopy(account, keptFromOf(await readDrops(this.#engine, scope.lane, [account])));
+    const events = await this.#kept(account, page.events);
+    if (page.isLast) return { events, mark };
+    const { slot, arrival } = page.events.at(-1)!;
+    return { events, mark, next: { slot, arrival } };
+  }
+
+  async count(account: string): Promise<EventCount> {
+    const scope = { lane: laneOf(account), account };
+    refuseDroppedCopy(account, keptFromOf(await readDrops(this.#engine, scope.lane, [account])));
+    return countEvents(this.#engine, scope);
+  }
+
   async #kept(account: string, events: readonly StoredEvent[]): Promise<KeptEvent[]> {
     const names = events.flatMap(({ series, sent }) => [series, sent]);
     const labels = await this.#labels.read([account], names);
@@ -186,8 +214,4 @@ export class ClickHouseLedger implements Ledger {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
     await this.#engine.close();
   }
-}
-
-function unusable(reason: string): Fault {
-  return new Fault(problem("ledger_unusable", "DAYBOOK_LEDGER_URL", { reason }));
 }

@@ -9,7 +9,7 @@ import { raw, sql } from "./statement.ts";
  * Accounts are spread over this many lanes. A lane is one partition and one sequence of commits: calls for accounts of
  * one lane share an insert, and lanes do not wait for each other. It never changes: an account's lane follows from it.
  */
-const LANES = 8;
+export const LANES = 8;
 
 export function laneOf(account: string): number {
   return Number.parseInt(hash("sha256", account, "hex").slice(0, 8), 16) % LANES;
@@ -21,6 +21,8 @@ export const PLACES_PER_COMMIT = 2 ** 17;
 const quoted = (names: readonly string[]): string[] => names.map((name) => `\`${name}\``);
 export const METER_COLUMNS = quoted(METERS);
 export const LABEL_COLUMNS = quoted(SERIES_FIELDS);
+/** The first ones, up to the last that the first step made; each later step adds one. */
+const FIRST_LABEL_COLUMNS = LABEL_COLUMNS.slice(0, -1);
 
 /** The columns of an entry, in the order they are inserted. */
 export const ENTRY_COLUMNS = [
@@ -64,10 +66,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
        fsync_after_insert = 1, fsync_part_directory = 1`,
     `CREATE TABLE IF NOT EXISTS series {on cluster} (
        account LowCardinality(String), series UUID,
-       ${LABEL_COLUMNS.map((name) => `${name} LowCardinality(String)`).join(", ")}
+       ${FIRST_LABEL_COLUMNS.map((name) => `${name} LowCardinality(String)`).join(", ")}
      ) ENGINE = {engine:ReplacingMergeTree} ORDER BY (account, series)
      SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
   ],
+  ["ALTER TABLE series {on cluster} ADD COLUMN IF NOT EXISTS `estimated` LowCardinality(String)"],
 ];
 
 const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS migrations {on cluster} (number UInt32)

@@ -27,16 +27,22 @@ export interface DayParts {
   readonly totals: readonly (Totals | undefined)[];
 }
 
-export class DayColumns implements DayParts {
+export class DayColumns implements Omit<DayParts, "totals"> {
   readonly version: number;
   readonly series: Uint32Array;
   readonly starts: Uint32Array;
   readonly slots: Uint8Array;
-  readonly totals: readonly (Totals | undefined)[];
-  /** The totals of the columns that are plain numbers, without those that are zero: most days count few meters. */
-  readonly plain: readonly { readonly column: number; readonly totals: Float64Array }[];
-  /** True when every running total is a safe integer, so that plain arithmetic on them is exact. */
-  readonly safe: boolean;
+  /** The columns that are not all zero: most days count few meters. */
+  readonly columns: readonly number[];
+  /**
+   * The running totals of those columns, row by row, so that what is subtracted together lies together; undefined where
+   * one is not a safe integer, so that plain arithmetic on them would not be exact.
+   */
+  readonly cells: Float64Array | undefined;
+  /** The same by column, where there are no cells. */
+  readonly totals: DayParts["totals"];
+  /** The sum of each column over the whole day. */
+  readonly whole: readonly (number | bigint)[];
   readonly bytes: number;
 
   constructor(version: number, { series, starts, slots, totals }: DayParts) {
@@ -44,17 +50,21 @@ export class DayColumns implements DayParts {
     this.series = series;
     this.starts = starts;
     this.slots = slots;
-    this.totals = totals;
-    this.plain = totals.flatMap((own, column) => (own instanceof Float64Array ? [{ column, totals: own }] : []));
-    this.safe = totals.every((column) => column === undefined || column instanceof Float64Array);
-    const filled = totals.filter((column) => column !== undefined).length;
-    this.bytes = slots.length * (1 + 8 * filled) + series.length * 8 + 256;
+    this.columns = totals.flatMap((own, column) => (own ? [column] : []));
+    this.cells = cellsOf(this.columns.map((column) => totals[column]!));
+    this.totals = this.cells ? [] : totals;
+    this.whole = totals.map((own) => own?.at(-1) ?? 0);
+    this.bytes = slots.length * (1 + 8 * this.columns.length) + series.length * 8 + 256;
   }
 
   /** The first row of series `k` whose slot is at or after `slotOfDay`. */
   rowAt(k: number, slotOfDay: number): number {
     let low = this.starts[k]!;
     let high = this.starts[k + 1]!;
+    // A busy series has a row in every slot: then it is the one of that number.
+    const guess = low + slotOfDay;
+    if (guess < high && slotOfDay > 0 && this.slots[guess] === slotOfDay && this.slots[guess - 1]! < slotOfDay)
+      return guess;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.slots[middle]! < slotOfDay) low = middle + 1;
@@ -62,6 +72,16 @@ export class DayColumns implements DayParts {
     }
     return low;
   }
+}
+
+/** Columns as rows; undefined where one is not of plain numbers. */
+function cellsOf(columns: readonly Totals[]): Float64Array | undefined {
+  const cells = new Float64Array((columns[0]?.length ?? 0) * columns.length);
+  for (const [place, totals] of columns.entries()) {
+    if (!(totals instanceof Float64Array)) return undefined;
+    for (let row = 0, cell = place; row < totals.length; row += 1, cell += columns.length) cells[cell] = totals[row]!;
+  }
+  return cells;
 }
 
 /** The columns of rows in the order (series, slot); rows of equal series and slot are parts of one sum. */

@@ -3,12 +3,13 @@
  * from the pack of that version, else from the rows.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { DAY_MS, type Instant } from "../../domain/time.ts";
 import { columnsOf, DayColumns, type DayParts, type SumEntry } from "./day-columns.ts";
 import { packDay, unpackDay } from "./day-pack.ts";
 import { METER_COLUMNS } from "./schema.ts";
 import type { SeriesList } from "./series-list.ts";
+import { arrayStatements } from "./statements.ts";
 import { SLOTS_PER_DAY } from "./sum-table.ts";
 
 /** A day of an account, both by their numbers. */
@@ -124,15 +125,9 @@ export class Days {
 }
 
 function prepare(database: DatabaseSync) {
-  const arrays = (sql: string): StatementSync => {
-    const statement = database.prepare(sql);
-    statement.setReturnArrays(true);
-    return statement;
-  };
+  const arrays = arrayStatements(database);
   const meters = METER_COLUMNS.join(", ");
   const sums = `SELECT slot, series, events, ${meters} FROM sums WHERE account = ? AND slot >= ? AND slot < ?`;
-  const bigSums = arrays(sums);
-  bigSums.setReadBigInts(true);
   return {
     versions: arrays("SELECT day, version FROM days WHERE account = ? AND day >= ? AND day <= ?"),
     pack: arrays("SELECT columns FROM packed_days WHERE account = ? AND day = ? AND version = ?"),
@@ -141,6 +136,6 @@ function prepare(database: DatabaseSync) {
        (SELECT 1 FROM packed_days p WHERE p.account = d.account AND p.day = d.day AND p.version = d.version)`,
     ),
     sums: arrays(sums),
-    bigSums,
+    bigSums: arrays(sums, true),
   };
 }

@@ -4,12 +4,13 @@
  * itself is gone with the event.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { type Instant, SLOT_MS } from "../../domain/time.ts";
 import { hashKey } from "./identities.ts";
 import { bytesOf, type Place, wordsOf } from "./identity-entries.ts";
 import { filterSum } from "./identity-filter.ts";
 import { type HashKey, identityHashes } from "./identity-hash.ts";
+import { arrayStatements } from "./statements.ts";
 
 /** The event's number less that of the row's first one, then the two words of its hash. */
 const ENTRY_WORDS = 3;
@@ -92,8 +93,7 @@ export class DroppedEvents {
 
 /** All that is left of dropped events, row by row. */
 export function* droppedRows(database: DatabaseSync): Generator<DroppedRow> {
-  const rows = database.prepare("SELECT account, slot, seq, entries FROM dropped_events");
-  rows.setReturnArrays(true);
+  const rows = arrayStatements(database)("SELECT account, slot, seq, entries FROM dropped_events");
   for (const row of rows.iterate() as unknown as Iterable<readonly [number, number, number, Uint8Array]>) {
     const [account, slot, first, bytes] = row;
     const words = wordsOf(bytes);
@@ -105,11 +105,7 @@ export function* droppedRows(database: DatabaseSync): Generator<DroppedRow> {
 }
 
 function prepare(database: DatabaseSync) {
-  const arrays = (sql: string): StatementSync => {
-    const statement = database.prepare(sql);
-    statement.setReturnArrays(true);
-    return statement;
-  };
+  const arrays = arrayStatements(database);
   return {
     keptFrom: arrays("SELECT kept_from FROM horizons WHERE account = ?"),
     keepFrom: database.prepare(

@@ -5,6 +5,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { inTransaction } from "../../sqlite/file.ts";
 import { bytesOf, ENTRY_WORDS, type Place, placesIn, wordsOf } from "./identity-entries.ts";
 import { type HashKey, identityHashes } from "./identity-hash.ts";
 import { mendFilter, type Part, partRows, partSearch, readParts, writePart } from "./identity-parts.ts";
@@ -88,12 +89,12 @@ export class Identities {
     this.#mendFilters();
     if (this.#recent.count === 0) this.#recent.clear(seq);
     if (this.#recent.count < this.#recentMax) return;
-    let part: Part | undefined;
-    this.#inTransaction(() => {
-      part = writePart(this.#database, this.#recent.entries(), this.#recent.base);
+    const part = inTransaction(this.#database, () => {
+      const sealed = writePart(this.#database, this.#recent.entries(), this.#recent.base);
       this.#database.exec("DELETE FROM identity_log");
+      return sealed;
     });
-    this.#parts.push(part!);
+    this.#parts.push(part);
     this.#recent.clear(seq);
     this.#committed = 0;
   }
@@ -101,21 +102,10 @@ export class Identities {
   /** Writes filters that were damaged anew. */
   #mendFilters(): void {
     if (this.#damaged.length === 0) return;
-    this.#inTransaction(() => {
+    inTransaction(this.#database, () => {
       for (const part of this.#damaged) mendFilter(this.#database, part);
     });
     this.#damaged.length = 0;
-  }
-
-  #inTransaction(change: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      change();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
   }
 
   /** In the transaction that takes them in: writes new identities down. */

@@ -5,13 +5,13 @@ import { hashKey, RECENT_MAX } from "./identities.ts";
 import { ENTRY_WORDS } from "./identity-entries.ts";
 import { identityHashes } from "./identity-hash.ts";
 import { writePart } from "./identity-parts.ts";
+import { arrayStatements } from "./statements.ts";
 
 type Row = readonly [account: number, id: string, slot: number, seq: number];
 
 export function moveIdentities(database: DatabaseSync): void {
   const key = hashKey(database);
-  const rows = database.prepare("SELECT account, id, slot, seq FROM identities");
-  rows.setReturnArrays(true);
+  const rows = arrayStatements(database)("SELECT account, id, slot, seq FROM identities");
   let entries = new Uint32Array(0);
   let words = 0;
   // Numbers count from 0: a file of that time has fewer than 2^32 events.

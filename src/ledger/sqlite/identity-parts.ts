@@ -3,9 +3,10 @@
  * lookup reads one page of one part, and the part's filter spares almost all of them.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { bytesOf, ENTRY_WORDS, NOWHERE, type Place, placesIn, wordsOf } from "./identity-entries.ts";
 import { filterOf, filterSum, filterWords, mayHold } from "./identity-filter.ts";
+import { arrayStatements } from "./statements.ts";
 
 /** Entries of a page, on average: four rows of them fill a page of the file. */
 const ENTRIES_PER_PAGE = 56;
@@ -130,8 +131,7 @@ export function partEntries(database: DatabaseSync, { part }: PartRow): Uint32Ar
 
 /** Looks hashes up in parts, which may be given anew with each. */
 export function partSearch(database: DatabaseSync) {
-  const page: StatementSync = database.prepare("SELECT entries FROM identity_pages WHERE page = ?");
-  page.setReturnArrays(true);
+  const page = arrayStatements(database)("SELECT entries FROM identity_pages WHERE page = ?");
   const within = (part: PartRow, low: number, high: number): readonly Place[] => {
     const row = page.get(pageKey(part.part, pageOf(high, part.pageBits))) as unknown as [Uint8Array] | undefined;
     return row ? placesIn(wordsOf(row[0]), part.base, low, high) : NOWHERE;

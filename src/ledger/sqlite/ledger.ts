@@ -1,12 +1,16 @@
 /** The default ledger: one SQLite file, one writer thread, and reader threads beside it. */
 
-import { Piscina } from "piscina";
-import { Fault, problem } from "../../domain/fault.ts";
+import { Fault, orFault, overloaded, unavailable } from "../../domain/fault.ts";
 import type { Instant } from "../../domain/time.ts";
 import { EVENTS_PER_CALL_MAX, type KeptEvent, type UsageBatch } from "../../domain/usage.ts";
+import { type HeldFile, holdOpen } from "../../sqlite/file.ts";
+import { ThreadDied, Threads } from "../../threads/threads.ts";
 import type {
   AppendOutcome,
+  ChangesPage,
+  ChangesQuestion,
   DropAsk,
+  EventCount,
   EventsPage,
   EventsQuestion,
   Ledger,
@@ -16,15 +20,14 @@ import type {
   Sums,
   VoidOutcome,
 } from "../ledger.ts";
+import type { ChangesTable } from "./changed-events.ts";
 import { COLUMN_COUNT } from "./day-columns.ts";
 import { type EventTable, pageOf } from "./event-page.ts";
 import { DayPacking } from "./packing.ts";
 import type { SumTables } from "./reader.ts";
 import type { SumTable } from "./sum-table.ts";
-import type { open, ReaderCall, Refusal, ThreadData } from "./thread.ts";
+import type { open, ReaderCall, ThreadData } from "./thread.ts";
 import type { WriterCall } from "./writer.ts";
-
-type TransferList = NonNullable<NonNullable<Parameters<Piscina["run"]>[1]>["transferList"]>;
 
 interface SqliteLedgerOptions {
   /** The file; made when there is none. */
@@ -36,53 +39,58 @@ interface SqliteLedgerOptions {
 const EVENTS_WAITING_MAX = 20 * EVENTS_PER_CALL_MAX;
 /** Reports that may wait for a reader. */
 const READS_WAITING_MAX = 1_000;
-const RETRY_AFTER_SECONDS = 1;
+/** The one refusal after which a call may have been written, wholly: its transaction may have been the thread's last. */
+const WRITER_DIED = "the ledger's writer died in the middle; send the call again, and what was written counts once";
 const extension = import.meta.filename.endsWith(".ts") ? "ts" : "js";
-const thread = new URL(`./thread.${extension}`, import.meta.url).href;
+const file = new URL(`./thread.${extension}`, import.meta.url);
 
 export class SqliteLedger implements Ledger {
-  readonly #writer: Piscina;
-  readonly #readers: Piscina;
+  readonly #writer: Threads;
+  readonly #readers: Threads;
   readonly #packing: DayPacking;
+  #held: HeldFile | undefined;
   #eventsWaiting = 0;
 
   private constructor(options: SqliteLedgerOptions) {
     const data = (role: ThreadData["role"]): ThreadData => ({ role, path: options.path });
-    this.#writer = new Piscina({
-      filename: thread,
-      workerData: data("writer"),
-      minThreads: 1,
-      maxThreads: 1,
+    this.#writer = new Threads({
+      name: "ledger's writer",
+      file,
+      data: data("writer"),
+      count: 1,
       // Many calls wait inside the thread at once, so that they share a transaction.
-      concurrentTasksPerWorker: 10_000,
-      atomics: "disabled",
+      callsAtOnce: 10_000,
     });
-    this.#readers = new Piscina({
-      filename: thread,
-      workerData: data("reader"),
-      minThreads: options.readerThreads,
-      maxThreads: options.readerThreads,
-      maxQueue: READS_WAITING_MAX,
-      atomics: "disabled",
+    this.#readers = new Threads({
+      name: "ledger's readers",
+      file,
+      data: data("reader"),
+      count: options.readerThreads,
+      waitingMax: READS_WAITING_MAX,
     });
     this.#packing = new DayPacking({
-      touched: () => this.#writer.run(undefined, { name: "takeTouched" }),
+      touched: () => this.#writer.run(undefined, "takeTouched"),
       unpacked: () => this.#read({ kind: "unpacked" }),
       pack: (day) => this.#read({ kind: "pack", day }),
-      keep: (packs) => this.#writer.run(packs, { name: "keepPacks" }),
+      keep: (packs) => this.#writer.run(packs, "keepPacks"),
     });
   }
 
   /**
    * Opens the file and starts the threads.
-   * @throws Fault `folder_newer`, `folder_foreign` or `folder_unusable`.
+   * @throws Fault `folder_newer`, `folder_foreign`, `folder_unusable` or `threads_unstartable`.
    */
   static async open(options: SqliteLedgerOptions): Promise<SqliteLedger> {
     const ledger = new SqliteLedger(options);
-    const problems: ReturnType<typeof open> = await ledger.#writer.run(undefined, { name: "open" });
-    if (problems) {
-      await Promise.all([ledger.#writer.destroy(), ledger.#readers.destroy()]);
-      throw new Fault(problems);
+    try {
+      // The writer makes the file, so it is the first.
+      for (const threads of [ledger.#writer, ledger.#readers]) {
+        for (const answer of await threads.open<ReturnType<typeof open>>()) orFault(answer);
+      }
+      ledger.#held = holdOpen(options.path);
+    } catch (error) {
+      await Promise.all([ledger.#writer.end(), ledger.#readers.end()]);
+      throw error;
     }
     ledger.#packing.start();
     return ledger;
@@ -103,10 +111,11 @@ export class SqliteLedger implements Ledger {
     if (this.#eventsWaiting > 0 && this.#eventsWaiting + events > EVENTS_WAITING_MAX) throw overloaded();
     this.#eventsWaiting += events;
     try {
-      return await this.#writer.run(call, { name: "write", transferList: buffers as unknown as TransferList });
+      return await this.#writer.run(call, "write", buffers);
     } catch (error) {
-      const reason = `nothing was written: ${(error as Error).message}`;
-      throw new Fault(problem("unavailable", "server", { reason, seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+      if (error instanceof ThreadDied) throw unavailable(WRITER_DIED);
+      if (error instanceof Fault) throw error;
+      throw unavailable(`nothing was written: ${(error as Error).message}`);
     } finally {
       this.#eventsWaiting -= events;
     }
@@ -125,31 +134,34 @@ export class SqliteLedger implements Ledger {
     return pageOf(await this.#read<EventTable>({ kind: "events", account, question }));
   }
 
+  async changes(account: string, question: ChangesQuestion): Promise<ChangesPage> {
+    const table = await this.#read<ChangesTable>({ kind: "changes", account, question });
+    return { ...pageOf(table), mark: table.mark };
+  }
+
+  async count(account: string): Promise<EventCount> {
+    return this.#read({ kind: "count", account });
+  }
+
   async dropEvents(account: string, ask: DropAsk): Promise<number> {
-    return this.#writer.run({ ...ask, kind: "drop", account } satisfies WriterCall, { name: "write" });
+    return this.#writer.run({ ...ask, kind: "drop", account } satisfies WriterCall, "write");
   }
 
   async #read<T>(call: ReaderCall): Promise<T> {
-    if (this.#readers.queueSize >= READS_WAITING_MAX) throw overloaded();
-    const answer: T | Refusal = await this.#readers.run(call, { name: "read" });
-    if (isRefusal(answer)) throw new Fault(answer.problems, answer.retryAfterSeconds);
-    return answer;
+    if (this.#readers.waiting >= READS_WAITING_MAX) throw overloaded();
+    return orFault<T>(await this.#readers.run(call, "read"));
   }
 
   async close(): Promise<void> {
     await this.#packing.close(() => performance.now());
     await this.#readers.close();
-    await this.#writer.run(undefined, { name: "close" });
+    this.#held?.release();
+    // The file of a thread that died is closed.
+    await this.#writer.run(undefined, "close").catch((error: Error) => {
+      if (!(error instanceof ThreadDied)) throw error;
+    });
     await this.#writer.close();
   }
-}
-
-function isRefusal(answer: unknown): answer is Refusal {
-  return typeof answer === "object" && answer !== null && "problems" in answer;
-}
-
-function overloaded(): Fault {
-  return new Fault(problem("overloaded", "server", { seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
 }
 
 /** The columns as rows; rows of one group share their `values`. */
@@ -158,7 +170,7 @@ export function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
   for (let row = 0; row < segment.length; row += 1) {
     const values = groups[group[row]!]!;
     const at = row * COLUMN_COUNT;
-    if (sums instanceof Float64Array) rows.push(new PlainRow(segment[row]!, values, { cells: sums, first: at + 1 }));
+    if (sums instanceof Float64Array) rows.push(new PlainRow(segment[row]!, values, sums, at + 1));
     else {
       const quantities = sums.slice(at + 1, at + COLUMN_COUNT);
       rows.push({ segment: segment[row]!, values, events: sums[at]!, quantities });
@@ -168,23 +180,28 @@ export function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
 }
 
 /** A row of plain numbers, whose bigints are made when they are asked for: most reports need few of them. */
-class PlainRow implements SumRow {
+class PlainRow implements SumRow, PlainSums {
   readonly segment: number;
   readonly values: readonly string[];
-  readonly plain: PlainSums;
+  readonly cells: Float64Array;
+  readonly first: number;
 
-  constructor(segment: number, values: readonly string[], plain: PlainSums) {
+  constructor(segment: number, values: readonly string[], cells: Float64Array, first: number) {
     this.segment = segment;
     this.values = values;
-    this.plain = plain;
+    this.cells = cells;
+    this.first = first;
+  }
+
+  get plain(): PlainSums {
+    return this;
   }
 
   get events(): bigint {
-    return BigInt(this.plain.cells[this.plain.first - 1]!);
+    return BigInt(this.cells[this.first - 1]!);
   }
 
   get quantities(): readonly bigint[] {
-    const { cells, first } = this.plain;
-    return Array.from(cells.subarray(first, first + COLUMN_COUNT - 1), BigInt);
+    return Array.from(this.cells.subarray(this.first, this.first + COLUMN_COUNT - 1), BigInt);
   }
 }

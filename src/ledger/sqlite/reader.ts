@@ -4,18 +4,22 @@
  * the slots are raw events looked at.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { type Instant, SLOT_MS, slotCeil, slotStart } from "../../domain/time.ts";
 import type { KeptEvent, Labels } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
 import {
+  type ChangesQuestion,
+  type EventCount,
   type EventsQuestion,
   eventDropped,
+  refuseDroppedCopy,
   refuseDroppedEdges,
   refuseDroppedPage,
   type SumQuestion,
   type Sums as SumsOf,
 } from "../ledger.ts";
+import { ChangedEvents, type ChangesTable, noChanges } from "./changed-events.ts";
 import { COLUMN_COUNT } from "./day-columns.ts";
 import { type DayPack, type DayRef, Days } from "./days.ts";
 import { DroppedEvents } from "./dropped-events.ts";
@@ -23,6 +27,7 @@ import { type EventTable, PageColumns } from "./event-page.ts";
 import { type IdentityOptions, identitySearch } from "./identities.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
 import { type SeriesList, seriesReader } from "./series-list.ts";
+import { arrayStatements } from "./statements.ts";
 import { addSlots, EMPTY, groupSeries, isSafe, labelsJudge, Sums, type SumTable } from "./sum-table.ts";
 
 /** A table for each question, and what else is told of the state that they are from. */
@@ -46,6 +51,7 @@ export class Reader {
   readonly #path: string;
   /** Reads events in passing, through a small cache, so that a long export leaves the reports' cache alone. */
   #scan: ReturnType<typeof prepareScan> | undefined;
+  #changed: ChangedEvents | undefined;
 
   constructor(path: string, identities: IdentityOptions = {}) {
     this.#path = path;
@@ -113,12 +119,7 @@ export class Reader {
     if (!found) return new PageColumns(0, () => []).table(undefined, () => []);
     const account = found[0] as number;
     const { range, after } = question;
-    let series = this.#seriesOf(account);
-    const labelsOf = (number: number): Labels => {
-      // A series that is not known yet was born since.
-      if (!series.places.has(number)) series = this.#seriesOf(account);
-      return series.labels[series.places.get(number)!]!;
-    };
+    const labelsOf = this.#labelsOf(account);
     const page = new PageColumns(question.limit, labelsOf);
     const keeps = labelsJudge(question);
     const verdicts = new Map<number, boolean>();
@@ -143,6 +144,44 @@ export class Reader {
       if (wanted(row[4] as number)) page.add(row);
     }
     return page.table(undefined, arrivalsAt);
+  }
+
+  /** One page of what changed since a mark. @throws Fault `copy_dropped`. */
+  changes(accountName: string, question: ChangesQuestion): ChangesTable {
+    this.#scan ??= prepareScan(this.#path);
+    this.#changed ??= new ChangedEvents(this.#scan.database);
+    const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
+    if (!found) return noChanges();
+    const account = found[0] as number;
+    const page = new PageColumns(question.limit, this.#labelsOf(account));
+    const { mark, next } = this.#changed.gather(account, question, page);
+    // After the reading: where an event was missing from it, the drop that took it is known by now.
+    refuseDroppedCopy(accountName, this.#dropped.keptFrom(account));
+    return { ...page.table(next, this.#scan.arrivalsAt), mark };
+  }
+
+  /** @throws Fault `copy_dropped`. */
+  count(accountName: string): EventCount {
+    const found = this.#statements.findAccount.get(accountName) as unknown as Row | undefined;
+    if (!found) return { events: 0, voided: 0 };
+    refuseDroppedCopy(accountName, this.#dropped.keptFrom(found[0] as number));
+    const [events, voided] = this.#statements.count.get(found[0]!) as unknown as readonly [number, number];
+    return { events, voided };
+  }
+
+  /** Every account that usage was ever written for. */
+  accounts(): string[] {
+    return (this.#statements.accounts.all() as unknown as readonly (readonly [string])[]).map(([name]) => name);
+  }
+
+  /** A function that tells the labels of the account's series by their number. */
+  #labelsOf(account: number): (number: number) => Labels {
+    let series = this.#seriesOf(account);
+    return (number) => {
+      // A series that is not known yet was born since.
+      if (!series.places.has(number)) series = this.#seriesOf(account);
+      return series.labels[series.places.get(number)!]!;
+    };
   }
 
   /** One day as it stands, packed; undefined when there is nothing to pack. */
@@ -212,17 +251,15 @@ export class Reader {
 }
 
 function prepare(database: DatabaseSync, identities: IdentityOptions) {
-  const arrays = (sql: string): StatementSync => {
-    const statement = database.prepare(sql);
-    statement.setReturnArrays(true);
-    return statement;
-  };
+  const arrays = arrayStatements(database);
   const labels = LABEL_COLUMNS.map((name) => `"${name}"`).join(", ");
   const meters = METER_COLUMNS.join(", ");
   return {
     findAccount: arrays("SELECT account FROM accounts WHERE name = ?"),
     findLabels: arrays(`SELECT ${labels} FROM series WHERE series = ?`),
     position: arrays("SELECT max(version) FROM days WHERE account = ?"),
+    accounts: arrays("SELECT name FROM accounts"),
+    count: arrays("SELECT count(*), count(voided_at) FROM events WHERE account = ?"),
     slotEvents: arrays(
       `SELECT series, ${meters} FROM events
        WHERE account = ? AND slot = ? AND time >= ? AND time < ? AND voided_at IS NULL`,
@@ -242,14 +279,14 @@ function arrivalOf(seq: string): string {
 
 function prepareScan(path: string) {
   const database = openFile(path, LEDGER_FILE, { readOnly: true, cacheMiB: SCAN_CACHE_MIB });
-  const events = database.prepare(
+  const arrays = arrayStatements(database);
+  const events = arrays(
     `SELECT slot, seq, id, time, series, sent, voided_at, ${METER_COLUMNS.join(", ")} FROM events
      WHERE account = ? AND (slot, seq) > (?, ?) AND slot < ? AND time >= ? AND time < ?
      ORDER BY slot, seq LIMIT ?`,
   );
   // One search in the index an event, inside SQLite: a page with a late event spans far more arrivals than it has events.
-  const arrivals = database.prepare(`SELECT ${arrivalOf("value")} FROM json_each(?)`);
-  for (const statement of [events, arrivals]) statement.setReturnArrays(true);
+  const arrivals = arrays(`SELECT ${arrivalOf("value")} FROM json_each(?)`);
   const arrivalsAt = (seqs: readonly number[]): (number | null)[] =>
     (arrivals.all(JSON.stringify(seqs)) as unknown as readonly (readonly [number | null])[]).map(([at]) => at);
   return { database, events, arrivalsAt };

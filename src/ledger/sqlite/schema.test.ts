@@ -54,6 +54,9 @@ test("a file of the first version keeps its series in the class of short prompts
   const long = labels({ ...values, team: "search", contextClass: "32000" });
   const again = await ledger.append("acme", batchOf([{ ...event, id: "old", series: long }]), TIME);
   assert.deepEqual(again, { created: 0, duplicates: 1, conflicts: [] }, "the class is no part of the content");
+  const sent = labels({ ...values, estimated: "client_gone" });
+  const other = await ledger.append("acme", batchOf([{ ...event, id: "old", sent, series: sent }]), TIME);
+  assert.deepEqual(other.conflicts, [{ at: 0, field: "estimated" }], "an event from before told no reason");
   await ledger.append("acme", batchOf([{ ...event, id: "new", series: long }]), TIME);
   const question = {
     usageTypes: ["TEXT_COMPLETION_INFERENCE_USAGE" as const],

@@ -22,6 +22,7 @@ export const LABEL_COLUMNS = [
   "project",
   "environment",
   "context_class",
+  "estimated",
 ] as const;
 
 /** The columns of a quantity, in the order of METERS. */
@@ -47,12 +48,15 @@ function quoted(columns: readonly string[]): string {
 }
 
 /** The columns of a series before there were context classes. */
-const CLASSLESS_COLUMNS = LABEL_COLUMNS.slice(0, -1);
+const CLASSLESS_COLUMNS = LABEL_COLUMNS.slice(0, -2);
+/** The same before it was kept whether an event is an estimate. */
+const CLASSED_COLUMNS = LABEL_COLUMNS.slice(0, -1);
 const meterColumns = METER_COLUMNS.map((name) => `${name} INTEGER NOT NULL`).join(", ");
 
 /**
  * - `series`: one row for each combination of account and labels; a small integer names it for ever. Version 2 added the
  *   context class: series from before keep the class "", since their sums no longer tell long prompts from short ones.
+ *   Version 7 added why an event is an estimate; series from before are of events that told no reason.
  * - `events`: what was written, in the order (slot of its time, arrival). `sent` is NULL when it equals `series`.
  * - `identity_log`, `identity_parts`, `identity_pages`: the hash of the (account, id) of every event ever accepted, and
  *   where the event stands (identities.ts). Time is no part of it. `identity_key` is the key of the hash. Up to version 4
@@ -85,7 +89,7 @@ export const LEDGER_FILE: FileKind = {
        PRIMARY KEY (account, day)) STRICT, WITHOUT ROWID;
      CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
      INSERT INTO counters VALUES ('seq', 0), ('commit', 0);`,
-    `${seriesTable("series_classed", LABEL_COLUMNS)}
+    `${seriesTable("series_classed", CLASSED_COLUMNS)}
      INSERT INTO series_classed SELECT series, account, ${quoted(CLASSLESS_COLUMNS)}, '' FROM series;
      DROP TABLE series;
      ALTER TABLE series_classed RENAME TO series;`,
@@ -108,5 +112,9 @@ export const LEDGER_FILE: FileKind = {
     `CREATE TABLE horizons (account INTEGER PRIMARY KEY, kept_from INTEGER NOT NULL) STRICT;
      CREATE TABLE dropped_events (account INTEGER NOT NULL, slot INTEGER NOT NULL, seq INTEGER NOT NULL,
        entries BLOB NOT NULL, PRIMARY KEY (account, slot, seq)) STRICT, WITHOUT ROWID`,
+    `${seriesTable("series_estimated", LABEL_COLUMNS)}
+     INSERT INTO series_estimated SELECT series, account, ${quoted(CLASSED_COLUMNS)}, '' FROM series;
+     DROP TABLE series;
+     ALTER TABLE series_estimated RENAME TO series;`,
   ],
 };

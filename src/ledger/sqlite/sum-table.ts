@@ -1,5 +1,6 @@
 /** A question's sums being made: series to groups, days and events to cells, cells to a table. */
 
+import { move, transferableSymbol, valueSymbol } from "piscina";
 import { DAY_MS, SLOT_MS } from "../../domain/time.ts";
 import { FIELD_AT, type Labels } from "../../domain/usage.ts";
 import type { EventsQuestion, SumQuestion } from "../ledger.ts";
@@ -16,6 +17,16 @@ export interface SumTable {
   readonly group: Uint32Array;
   /** COLUMN_COUNT numbers a row; bigints where a sum is past the safe integers. */
   readonly sums: Float64Array | readonly bigint[];
+}
+
+/** The tables on their way to another thread: their columns are handed over instead of copied. */
+export function movableSums(answer: { readonly tables: readonly SumTable[] }): unknown {
+  // The columns of a table without rows are those of every such table.
+  const filled = answer.tables.filter(({ segment }) => segment.length > 0);
+  const columns = filled.flatMap(({ segment, group, sums }) =>
+    sums instanceof Float64Array ? [segment, group, sums] : [segment, group],
+  );
+  return move({ [transferableSymbol]: columns.map((column) => column.buffer), [valueSymbol]: answer });
 }
 
 export const EMPTY: SumTable = { groups: [], segment: new Uint32Array(), group: new Uint32Array(), sums: [] };
@@ -76,25 +87,28 @@ export function addSlots(
 
 /** True when no sum over all these days together can pass the safe integers. */
 export function isSafe(days: readonly DayColumns[]): boolean {
-  for (let column = 0; column < COLUMN_COUNT; column += 1) {
-    let total = 0;
-    for (const day of days) {
-      const totals = day.totals[column];
-      if (totals === undefined) continue;
-      if (!(totals instanceof Float64Array)) return false;
-      total += totals.at(-1)!;
+  const totals = new Float64Array(COLUMN_COUNT);
+  for (const { cells, columns, whole } of days) {
+    if (!cells) return false;
+    for (const column of columns) {
+      totals[column]! += Number(whole[column]);
+      if (totals[column]! > Number.MAX_SAFE_INTEGER) return false;
     }
-    if (total > Number.MAX_SAFE_INTEGER) return false;
   }
   return true;
 }
+
+/** Rows that are kept of a segment, before there is need for more room. */
+const ROWS_KEPT_MIN = 256;
 
 /** The sums being made, a segment at a time: one cell for each group and column. */
 export class Sums {
   readonly #cells: Float64Array | bigint[];
   readonly #segments: number[] = [];
   readonly #groups: number[] = [];
-  readonly #sums: (number | bigint)[] = [];
+  /** The rows that are done: plain numbers in place, in memory with room to spare. */
+  #plain = new Float64Array(ROWS_KEPT_MIN * COLUMN_COUNT);
+  readonly #exact: bigint[] = [];
 
   /** `exact`: in bigints, for sums that may pass the safe integers. */
   constructor(groups: number, exact: boolean) {
@@ -108,16 +122,22 @@ export class Sums {
     else this.#cells[cell]! += BigInt(value);
   }
 
-  addRows(group: number, columns: DayColumns, start: number, end: number): void {
+  addRows(group: number, { cells: own, columns, totals }: DayColumns, start: number, end: number): void {
     const cells = this.#cells;
     const cell = group * COLUMN_COUNT;
     if (cells instanceof Float64Array) {
       // Sums are plain only where every column of every day is (isSafe).
-      for (const { column, totals } of columns.plain) cells[cell + column]! += totals[end]! - totals[start]!;
+      const width = columns.length;
+      for (let at = 0; at < width; at += 1) {
+        cells[cell + columns[at]!]! += own![end * width + at]! - own![start * width + at]!;
+      }
       return;
     }
-    for (const [column, totals] of columns.totals.entries()) {
-      if (totals !== undefined) cells[cell + column]! += BigInt(totals[end]!) - BigInt(totals[start]!);
+    for (const [at, column] of columns.entries()) {
+      const [to, from] = own
+        ? [own[end * columns.length + at]!, own[start * columns.length + at]!]
+        : [totals[column]![end]!, totals[column]![start]!];
+      cells[cell + column]! += BigInt(to) - BigInt(from);
     }
   }
 
@@ -126,21 +146,33 @@ export class Sums {
     const cells = this.#cells;
     for (let cell = 0; cell < cells.length; cell += COLUMN_COUNT) {
       if (cells[cell]! <= 0) continue;
+      if (cells instanceof Float64Array) this.#keep(cells, cell);
+      else this.#exact.push(...cells.slice(cell, cell + COLUMN_COUNT));
       this.#segments.push(segment);
       this.#groups.push(cell / COLUMN_COUNT);
-      for (let column = 0; column < COLUMN_COUNT; column += 1) this.#sums.push(cells[cell + column]!);
     }
     if (cells instanceof Float64Array) cells.fill(0);
     else cells.fill(0n);
   }
 
+  #keep(cells: Float64Array, first: number): void {
+    const start = this.#segments.length * COLUMN_COUNT;
+    if (start === this.#plain.length) {
+      const larger = new Float64Array(2 * start);
+      larger.set(this.#plain);
+      this.#plain = larger;
+    }
+    const plain = this.#plain;
+    for (let column = 0; column < COLUMN_COUNT; column += 1) plain[start + column] = cells[first + column]!;
+  }
+
   table(groups: readonly (readonly string[])[]): SumTable {
-    const numbers = this.#cells instanceof Float64Array;
+    const isPlain = this.#cells instanceof Float64Array;
     return {
       groups,
       segment: Uint32Array.from(this.#segments),
       group: Uint32Array.from(this.#groups),
-      sums: numbers ? Float64Array.from(this.#sums as number[]) : (this.#sums as bigint[]),
+      sums: isPlain ? this.#plain.slice(0, this.#segments.length * COLUMN_COUNT) : this.#exact,
     };
   }
 }

@@ -1,11 +1,12 @@
 /** What runs inside a thread of the SQLite ledger: the one writer, or one of the readers. */
 
 import { workerData } from "node:worker_threads";
-import { Fault, type Problem, problem } from "../../domain/fault.ts";
-import type { EventsQuestion, SumQuestion } from "../ledger.ts";
+import { Fault, orRefusal, type Refusal, unavailable } from "../../domain/fault.ts";
+import type { ChangesQuestion, EventsQuestion, SumQuestion } from "../ledger.ts";
 import type { DayPack, DayRef } from "./days.ts";
 import { movable } from "./event-page.ts";
 import { Reader } from "./reader.ts";
+import { movableSums } from "./sum-table.ts";
 import { Writer, type WriterCall, type WriterReply } from "./writer.ts";
 
 /** What the threads are started with. */
@@ -22,23 +23,19 @@ interface Waiting {
 
 /** Events that share one transaction, at most; a call is never split. */
 const EVENTS_PER_COMMIT_MAX = 50_000;
-const RETRY_AFTER_SECONDS = 1;
 
 const { role, path } = workerData as ThreadData;
 let writer: Writer | undefined;
 let reader: Reader | undefined;
 let waiting: Waiting[] = [];
 
-/** Opens the file. Faults cross threads as the problems they are made of: undefined when all is well. */
-export function open(): readonly Problem[] | undefined {
-  try {
+/** Opens the file. */
+export function open(): Refusal | undefined {
+  return orRefusal(() => {
     if (role === "writer") writer ??= new Writer(path);
     else reader ??= new Reader(path);
     return undefined;
-  } catch (error) {
-    if (error instanceof Fault) return error.problems;
-    throw error;
-  }
+  });
 }
 
 /** Writes one call; calls that arrive while a transaction is committed share the next one (group commit). */
@@ -106,23 +103,14 @@ export type ReaderCall =
   | { readonly kind: "sum"; readonly account: string; readonly questions: readonly SumQuestion[] }
   | { readonly kind: "find"; readonly account: string; readonly id: string }
   | { readonly kind: "events"; readonly account: string; readonly question: EventsQuestion }
+  | { readonly kind: "changes"; readonly account: string; readonly question: ChangesQuestion }
+  | { readonly kind: "count"; readonly account: string }
+  | { readonly kind: "accounts" }
   | { readonly kind: "pack"; readonly day: DayRef }
   | { readonly kind: "unpacked" };
 
-/** A refusal of a reader on its way to another thread. */
-export interface Refusal {
-  readonly problems: readonly Problem[];
-  readonly retryAfterSeconds: number | undefined;
-}
-
 export function read(call: ReaderCall): unknown {
-  try {
-    return answer(call);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    const { problems, retryAfterSeconds } = error;
-    return { problems, retryAfterSeconds } satisfies Refusal;
-  }
+  return orRefusal(() => answer(call));
 }
 
 /** The writer has opened the file, so what keeps a reader out may pass, and no tenant is shown the server's paths. */
@@ -131,8 +119,7 @@ function openReader(): Reader {
     return new Reader(path);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    const reason = "the ledger could not be opened for reading";
-    throw new Fault(problem("unavailable", "server", { reason, seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+    throw unavailable("the ledger could not be opened for reading");
   }
 }
 
@@ -140,11 +127,17 @@ function answer(call: ReaderCall): unknown {
   reader ??= openReader();
   switch (call.kind) {
     case "sum":
-      return reader.sum(call.account, call.questions);
+      return movableSums(reader.sum(call.account, call.questions));
     case "find":
       return reader.find(call.account, call.id);
     case "events":
       return movable(reader.events(call.account, call.question));
+    case "changes":
+      return movable(reader.changes(call.account, call.question));
+    case "count":
+      return reader.count(call.account);
+    case "accounts":
+      return reader.accounts();
     case "pack":
       return reader.pack(call.day);
     case "unpacked":

@@ -1,18 +1,15 @@
 /** Holds the packs of days against the sums that they are made from. */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { COLUMN_COUNT, type DayParts } from "./day-columns.ts";
 import { unpackDay } from "./day-pack.ts";
 import { METER_COLUMNS } from "./schema.ts";
+import { arrayStatements } from "./statements.ts";
 import { SLOTS_PER_DAY } from "./sum-table.ts";
 
 /** A function that tells the days of an account whose pack is in use and is not what the day's sums are. */
 export function packChecker(database: DatabaseSync): (account: number) => Iterable<number> {
-  const arrays = (sql: string): StatementSync => {
-    const statement = database.prepare(sql);
-    statement.setReturnArrays(true);
-    return statement;
-  };
+  const arrays = arrayStatements(database);
   const packs = arrays(
     `SELECT p.day, p.columns FROM packed_days p
      JOIN days d ON d.account = p.account AND d.day = p.day AND d.version = p.version WHERE p.account = ?`,
@@ -20,8 +17,8 @@ export function packChecker(database: DatabaseSync): (account: number) => Iterab
   const sums = arrays(
     `SELECT series, slot, events, ${METER_COLUMNS.join(", ")} FROM sums
      WHERE account = ? AND slot >= ? AND slot < ? ORDER BY series, slot, part`,
+    true,
   );
-  sums.setReadBigInts(true);
   return function* (account) {
     for (const [day, columns] of packs.iterate(account) as unknown as Iterable<[number, Uint8Array]>) {
       const first = day * SLOTS_PER_DAY;

@@ -10,6 +10,7 @@ import { METER_WIRE_FIELD, METERS } from "../../domain/usage.ts";
 import { openFile } from "../../sqlite/file.ts";
 import { DroppedEvents } from "./dropped-events.ts";
 import { LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
+import { arrayStatements } from "./statements.ts";
 import { DroppedCheck } from "./verify-dropped.ts";
 import { IdentityCheck } from "./verify-identities.ts";
 import { packChecker } from "./verify-packs.ts";
@@ -340,12 +341,7 @@ function first(row: unknown): Row[number] {
 }
 
 function prepare(database: DatabaseSync) {
-  const arrays = (sql: string, bigints = false): StatementSync => {
-    const statement = database.prepare(sql);
-    statement.setReturnArrays(true);
-    statement.setReadBigInts(bigints);
-    return statement;
-  };
+  const arrays = arrayStatements(database);
   const meters = METER_COLUMNS.join(", ");
   const events = `SELECT slot, seq, id, time, series, sent, voided_at, ${meters} FROM events
      WHERE account = ? AND (slot, seq) > (?, ?) ORDER BY slot, seq LIMIT ${ROWS_PER_READ}`;

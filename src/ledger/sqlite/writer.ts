@@ -3,16 +3,17 @@
  * and 2 plain: what is committed is counted, once. Runs in its own thread; every call here is synchronous.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { DAY_MS, type Instant, SECOND_MS, SLOT_MS } from "../../domain/time.ts";
 import { differingField, type Labels, labelsKey, METERS, type UsageBatch } from "../../domain/usage.ts";
-import { openFile } from "../../sqlite/file.ts";
+import { inTransaction, openFile } from "../../sqlite/file.ts";
 import type { AppendOutcome, DropAsk, VoidOutcome } from "../ledger.ts";
 import type { DayPack, DayRef } from "./days.ts";
 import { DroppedEvents } from "./dropped-events.ts";
 import { Identities, type IdentityOptions } from "./identities.ts";
 import type { Place } from "./identity-entries.ts";
 import { LABEL_COLUMNS, LEDGER_FILE, METER_COLUMNS } from "./schema.ts";
+import { arrayStatements } from "./statements.ts";
 
 /** What the writer is asked to do; many of them share a transaction. */
 export type WriterCall =
@@ -72,30 +73,32 @@ export class Writer {
   /** Runs all calls in one transaction; when it returns, they are on disk. When it throws, nothing was written. */
   run(calls: readonly WriterCall[]): WriterReply[] {
     this.#identities.prepare(this.#seq);
-    this.#database.exec("BEGIN IMMEDIATE");
     try {
-      const replies = calls.map((call) => {
-        switch (call.kind) {
-          case "append":
-            return this.#append(call.account, call.batch, call.at);
-          case "void":
-            return call.ids.map((id) => this.#void(call.account, id, call.at));
-          case "drop":
-            return this.#drop(call.account, call);
-          default:
-            return call satisfies never;
-        }
+      const replies = inTransaction(this.#database, () => {
+        const made = calls.map((call) => this.#run(call));
+        this.#identities.write();
+        this.#writeSums();
+        return made;
       });
-      this.#identities.write();
-      this.#writeSums();
-      this.#database.exec("COMMIT");
       this.#identities.commit();
       return replies;
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       this.#identities.rollback();
       this.#forget();
       throw error;
+    }
+  }
+
+  #run(call: WriterCall): WriterReply {
+    switch (call.kind) {
+      case "append":
+        return this.#append(call.account, call.batch, call.at);
+      case "void":
+        return call.ids.map((id) => this.#void(call.account, id, call.at));
+      case "drop":
+        return this.#drop(call.account, call);
+      default:
+        return call satisfies never;
     }
   }
 
@@ -109,17 +112,12 @@ export class Writer {
   /** Keeps packs of days in place of older ones, in one transaction; one that a commit has passed by is dropped. */
   keepPacks(packs: readonly DayPack[]): void {
     const { dropPacks, insertPack } = this.#statements;
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
+    inTransaction(this.#database, () => {
       for (const { account, day, version, columns } of packs) {
         dropPacks.run(account, day);
         insertPack.run(columns, account, day, version);
       }
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 
   close(): void {
@@ -169,7 +167,8 @@ export class Writer {
       const seq = this.#seq + 1;
       this.#seq = seq;
       this.#identities.add(low, high, { slot, seq });
-      if (created === 0) this.#arrive(seq, receivedAt);
+      if (batch.receivedAt) this.#arrive(seq, batch.receivedAt[at]!);
+      else if (created === 0) this.#arrive(seq, receivedAt);
       const own = series(batch.series[at]!);
       const sent = batch.sent[at] === batch.series[at] ? null : series(batch.sent[at]!);
       const q = at * METER_COUNT;
@@ -319,11 +318,7 @@ export class Writer {
 }
 
 function prepare(database: DatabaseSync) {
-  const arrays = (sql: string): StatementSync => {
-    const statement = database.prepare(sql);
-    statement.setReturnArrays(true);
-    return statement;
-  };
+  const arrays = arrayStatements(database);
   const labels = LABEL_COLUMNS.map((name) => `"${name}"`);
   const marks = (count: number): string => Array(count).fill("?").join(", ");
   const summed = ["events", ...METER_COLUMNS];
