@@ -6,6 +6,7 @@ import { accountPatchProblems, accountProblems, userProblems } from "./checks.ts
 import { type Page, type PageAsk, readPage } from "./paging.ts";
 import type { Account, AccountPatch, NewAccount, NewUser, User } from "./records.ts";
 import type { Store } from "./tables.ts";
+import { INSTALLATION, writing } from "./writing.ts";
 
 /** The user that a new account begins with. */
 export const FIRST_ADMIN = "admin";
@@ -28,8 +29,7 @@ export async function insertAccount(store: Store, ask: NewAccount): Promise<Acco
 
 export async function createAccount(store: Store, ask: NewAccount): Promise<Account> {
   refuseIfAny(accountProblems(ask));
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  return writing(store, [INSTALLATION], async (inside) => {
     if (await findAccount(inside, ask.id)) {
       throw new Fault(problem("already_exists", "accountId", { value: ask.id }));
     }
@@ -53,7 +53,9 @@ export async function patchAccount(store: Store, id: string, patch: AccountPatch
     ...(timezone !== undefined && { timezone: parseZone(timezone)! }),
     updateTime: store.now(),
   };
-  return store.database.updateTable("accounts").set(set).where("id", "=", id).returningAll().executeTakeFirstOrThrow();
+  return writing(store, [id], ({ database }) =>
+    database.updateTable("accounts").set(set).where("id", "=", id).returningAll().executeTakeFirstOrThrow(),
+  );
 }
 
 /** @param only the id of the one account to list; all when left out. */
@@ -84,8 +86,7 @@ export async function insertUser(store: Store, account: string, ask: NewUser): P
 
 export async function createUser(store: Store, account: string, ask: NewUser): Promise<User> {
   refuseIfAny(userProblems(ask));
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  return writing(store, [account], async (inside) => {
     if (await findUser(inside, account, ask.id)) {
       throw new Fault(problem("already_exists", "userId", { value: ask.id }));
     }

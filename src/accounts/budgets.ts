@@ -7,6 +7,7 @@ import { type Page, type PageAsk, readPage } from "./paging.ts";
 import { readQuotas, UNLIMITED } from "./quotas.ts";
 import type { Budget, BudgetScope, Limits, NewBudget } from "./records.ts";
 import type { Store, Tables } from "./tables.ts";
+import { writing } from "./writing.ts";
 
 type BudgetRow = Tables["budgets"];
 
@@ -28,8 +29,7 @@ async function readBudgets(store: Store, account: string): Promise<Budget[]> {
 export async function createBudget(store: Store, account: string, ask: NewBudget): Promise<Budget> {
   refuseIfAny(budgetProblems(ask));
   const { id, scope, monthlyUsd } = ask;
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  return writing(store, [account], async (inside) => {
     const known = await readBudgets(inside, account);
     if (known.some((one) => one.id === id)) throw new Fault(problem("already_exists", "name", { value: id }));
     if (known.length >= BUDGETS_MAX) {
@@ -47,7 +47,7 @@ export async function createBudget(store: Store, account: string, ask: NewBudget
       createTime: time,
       updateTime: time,
     };
-    await database.insertInto("budgets").values(row).execute();
+    await inside.database.insertInto("budgets").values(row).execute();
     return budgetOf(row);
   });
 }
@@ -69,25 +69,29 @@ interface BudgetName {
 /** @throws Fault `not_found`. */
 export async function patchBudget(store: Store, { account, id }: BudgetName, monthlyUsd: bigint): Promise<Budget> {
   refuseIfAny(budgetProblems({ monthlyUsd }));
-  const row = await store.database
-    .updateTable("budgets")
-    .set({ monthlyUsd: `${monthlyUsd}`, updateTime: store.now() })
-    .where("account", "=", account)
-    .where("id", "=", id)
-    .returningAll()
-    .executeTakeFirst();
+  const row = await writing(store, [account], ({ database }) =>
+    database
+      .updateTable("budgets")
+      .set({ monthlyUsd: `${monthlyUsd}`, updateTime: store.now() })
+      .where("account", "=", account)
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirst(),
+  );
   if (!row) throw new Fault(problem("not_found", "budget", { value: id }));
   return budgetOf(row);
 }
 
 /** @throws Fault `not_found`. */
 export async function deleteBudget(store: Store, { account, id }: BudgetName): Promise<void> {
-  const gone = await store.database
-    .deleteFrom("budgets")
-    .where("account", "=", account)
-    .where("id", "=", id)
-    .returning("id")
-    .executeTakeFirst();
+  const gone = await writing(store, [account], ({ database }) =>
+    database
+      .deleteFrom("budgets")
+      .where("account", "=", account)
+      .where("id", "=", id)
+      .returning("id")
+      .executeTakeFirst(),
+  );
   if (!gone) throw new Fault(problem("not_found", "budget", { value: id }));
 }
 

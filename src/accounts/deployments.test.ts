@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
+import { type TestStore, testOnEachStore } from "../../test/postgres/stores.ts";
 import { Fault } from "../domain/fault.ts";
 import { DAY_MS, HOUR_MS, type Instant } from "../domain/time.ts";
 import { deploymentUsage } from "./deployment-usage.ts";
@@ -12,14 +10,10 @@ import { Accounts } from "./store.ts";
 const START = Date.UTC(2026, 4, 28);
 const L4 = "NVIDIA_L4_24GB";
 
-async function open(t: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), "daybook-deployments-"));
+async function open(t: TestContext, { place }: TestStore) {
   const clock = { now: START };
-  const accounts = await Accounts.open({ path: join(folder, "accounts.db"), now: () => clock.now, randomBytes });
-  t.after(async () => {
-    await accounts.close();
-    await rm(folder, { recursive: true });
-  });
+  const accounts = await Accounts.open({ place, now: () => clock.now, randomBytes });
+  t.after(() => accounts.close());
   await accounts.createAccount({ id: "acme" });
   await accounts.createAccount({ id: "other" });
   return { accounts, clock };
@@ -43,8 +37,8 @@ async function hours(accounts: Accounts, id: string, range: [Instant, Instant], 
   );
 }
 
-test("a new deployment has its defaults and no replicas", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("a new deployment has its defaults and no replicas", async (t, store) => {
+  const { accounts } = await open(t, store);
   const made = await accounts.createDeployment("acme", { id: "chat", acceleratorType: L4 });
   const attributes = { baseModel: "", acceleratorType: L4, acceleratorCount: 1, placement: "", annotations: {} };
   assert.deepEqual(made, {
@@ -61,8 +55,8 @@ test("a new deployment has its defaults and no replicas", async (t) => {
   assert.deepEqual(await problemsOf(accounts.getDeployment("other", "chat")), ["not_found deployment"]);
 });
 
-test("scaling: now, before, ahead, and again at the same time", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("scaling: now, before, ahead, and again at the same time", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   await accounts.createDeployment("acme", { id: "chat", acceleratorType: L4, replicaCount: 1 });
   clock.now = START + HOUR_MS;
   const scales: [number, Instant | undefined][] = [
@@ -87,8 +81,8 @@ test("scaling: now, before, ahead, and again at the same time", async (t) => {
   assert.equal(updateTime, START + HOUR_MS);
 });
 
-test("a patch counts from now on; past usage keeps what held then", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("a patch counts from now on; past usage keeps what held then", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   const annotations = { project: "a" };
   await accounts.createDeployment("acme", { id: "chat", acceleratorType: L4, replicaCount: 1, annotations });
   clock.now = START + 2 * HOUR_MS;
@@ -115,8 +109,8 @@ test("a patch counts from now on; past usage keeps what held then", async (t) =>
   assert.deepEqual(await hours(accounts, "chat", range, START + 3 * HOUR_MS), before);
 });
 
-test("a deleted deployment keeps its usage and its id, and is not shown", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("a deleted deployment keeps its usage and its id, and is not shown", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   const ask = { id: "chat", acceleratorType: L4, replicaCount: 3, annotations: { team: "t" } };
   await accounts.createDeployment("acme", ask);
   assert.deepEqual(await problemsOf(accounts.createDeployment("acme", ask)), ["already_exists deploymentId"]);
@@ -142,8 +136,8 @@ test("a deleted deployment keeps its usage and its id, and is not shown", async 
   await accounts.createDeployment("other", ask);
 });
 
-test("lists come in pages, with timelines", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("lists come in pages, with timelines", async (t, store) => {
+  const { accounts } = await open(t, store);
   for (const id of ["b", "a", "c"]) {
     await accounts.createDeployment("acme", { id, acceleratorType: L4, replicaCount: id.charCodeAt(0) });
   }
@@ -160,8 +154,8 @@ test("lists come in pages, with timelines", async (t) => {
   assert.deepEqual([second.items.map((one) => one.id), second.nextPageToken], [["c"], undefined]);
 });
 
-test("what is refused, all problems at once", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("what is refused, all problems at once", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.createDeployment("acme", { id: "chat", acceleratorType: L4 });
   const bad = {
     acceleratorType: "TPU",
@@ -195,8 +189,8 @@ test("what is refused, all problems at once", async (t) => {
   for (const [call, problems] of cases) assert.deepEqual(await problemsOf(call()), problems);
 });
 
-test("what a report counts is as the last write left it, though it is remembered", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("what a report counts is as the last write left it, though it is remembered", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   const told = async () =>
     (await accounts.deploymentsForUsage("acme")).map(
       ({ id, replicaChanges, attributeChanges, deleteTime }) =>

@@ -16,6 +16,7 @@ import type {
   Scale,
 } from "./records.ts";
 import { chunks, type DeploymentsTable, type Store } from "./tables.ts";
+import { writing } from "./writing.ts";
 
 const ATTRIBUTES = ["baseModel", "acceleratorType", "acceleratorCount", "placement", "annotations"] as const;
 
@@ -38,8 +39,8 @@ function withAnnotations<T extends { annotations: string }>(
 
 export async function createDeployment(store: Store, account: string, ask: NewDeployment): Promise<Deployment> {
   refuseIfAny(deploymentProblems(ask));
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  return writing(store, [account], async (inside) => {
+    const { database } = inside;
     const known = await findRow(inside, account, ask.id);
     if (known) {
       const code = known.deleteTime === null ? "already_exists" : "id_retired";
@@ -145,8 +146,8 @@ export async function patchDeployment(
 ): Promise<Deployment> {
   refuseIfAny(attributeProblems(patch));
   const { account, id } = name;
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  return writing(store, [account], async (inside) => {
+    const { database } = inside;
     const before = await getDeployment(inside, account, id);
     const old: DeploymentAttributes = before;
     const columns = attributeColumns({
@@ -182,14 +183,16 @@ function patchesAttributes(patch: DeploymentPatch): boolean {
 
 /** Ends the deployment's usage now. Its id stays taken, and its past usage stays. */
 export async function deleteDeployment(store: Store, account: string, id: string): Promise<void> {
-  const now = store.now();
-  const outcome = await store.database
-    .updateTable("deployments")
-    .set({ deleteTime: now, updateTime: now })
-    .where("account", "=", account)
-    .where("id", "=", id)
-    .where("deleteTime", "is", null)
-    .executeTakeFirst();
+  const outcome = await writing(store, [account], ({ database }) => {
+    const now = store.now();
+    return database
+      .updateTable("deployments")
+      .set({ deleteTime: now, updateTime: now })
+      .where("account", "=", account)
+      .where("id", "=", id)
+      .where("deleteTime", "is", null)
+      .executeTakeFirst();
+  });
   if (outcome.numUpdatedRows === 0n) throw notFound(id);
 }
 
@@ -199,13 +202,12 @@ export async function scaleDeployment(
   scale: Scale,
 ): Promise<Deployment> {
   const { account, id } = name;
-  const now = store.now();
-  refuseIfAny(scaleProblems(scale, now));
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  refuseIfAny(scaleProblems(scale, store.now()));
+  return writing(store, [account], async (inside) => {
+    const now = store.now();
     await liveRow(inside, account, id);
     await writeReplicas(inside, name, { time: scale.time ?? now, replicaCount: scale.replicaCount });
-    await database
+    await inside.database
       .updateTable("deployments")
       .set({ updateTime: now })
       .where("account", "=", account)

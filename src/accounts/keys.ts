@@ -11,6 +11,7 @@ import { hashOf, makeKeyId, makeKeyText, prefixOf } from "./key-text.ts";
 import { type Page, type PageAsk, readPage } from "./paging.ts";
 import type { ApiKey, Caller, KeyFacts, NewApiKey } from "./records.ts";
 import { chunks, type Store, type Tables } from "./tables.ts";
+import { INSTALLATION, writing } from "./writing.ts";
 
 /** A new key with its text, which is known to nobody afterwards. */
 export interface CreatedKey {
@@ -36,8 +37,12 @@ function keyOfRow(row: KeyRow): ApiKey {
   };
 }
 
-/** @param keyText the key, where it was given beforehand. */
-export async function createKey(store: Store, owner: Owner, ask: NewApiKey, keyText?: string): Promise<CreatedKey> {
+export function createKey(store: Store, owner: Owner, ask: NewApiKey): Promise<CreatedKey> {
+  return writing(store, [owner.account], (inside) => insertKey(inside, owner, ask));
+}
+
+/** Writes the key inside a transaction. @param keyText the key, where it was given beforehand. */
+export async function insertKey(store: Store, owner: Owner, ask: NewApiKey, keyText?: string): Promise<CreatedKey> {
   const now = store.now();
   refuseIfAny(keyProblems(ask, now));
   const user = await findUser(store, owner.account, owner.user);
@@ -110,15 +115,15 @@ export async function findKey(store: Store, account: string, keyId: string): Pro
 
 /** Revokes the key from now on. The last key that can operate the installation stays: no other could make a new one. */
 export async function revokeKey(store: Store, account: string, keyId: string): Promise<void> {
-  await store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  // A key of another account may be the other one that can operate the installation.
+  await writing(store, [INSTALLATION, account], async (inside) => {
     const now = store.now();
     const key = await findKey(inside, account, keyId);
     if (!key) throw new Fault(problem("not_found", "keyId", { value: keyId }));
     if (key.role === "OPERATOR" && !(await hasOtherOperatorKey(inside, keyId, now))) {
       throw new Fault(problem("last_operator_key", "keyId", { value: keyId }));
     }
-    await database
+    await inside.database
       .updateTable("apiKeys")
       .set({ revokedTime: now })
       .where("account", "=", account)

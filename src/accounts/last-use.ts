@@ -3,6 +3,7 @@
 import type { Instant } from "../domain/time.ts";
 import type { Caller } from "./records.ts";
 import type { Store } from "./tables.ts";
+import { locked } from "./writing.ts";
 
 const NOTE_AGAIN_AFTER_MS = 60_000;
 
@@ -40,7 +41,8 @@ export class LastUse {
 
   async #writeAll(): Promise<void> {
     while (this.#waiting.size > 0) {
-      const uses = [...this.#waiting.values()];
+      // In one order everywhere, so that no two processes wait for each other's rows.
+      const uses = [...this.#waiting].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
       this.#waiting = new Map();
       try {
         await this.#write(uses);
@@ -52,13 +54,14 @@ export class LastUse {
   }
 
   async #write(uses: readonly Use[]): Promise<void> {
-    await this.#store.database.transaction().execute(async (database) => {
+    await locked(this.#store, [], async ({ database }) => {
       for (const { caller, time } of uses) {
         await database
           .updateTable("apiKeys")
           .set({ lastUsed: time })
           .where("account", "=", caller.account)
           .where("keyId", "=", caller.keyId)
+          .where((key) => key.or([key("lastUsed", "is", null), key("lastUsed", "<", time)]))
           .execute();
       }
     });

@@ -10,6 +10,9 @@ export interface Subscriber extends Webhook {
   readonly timezone: string;
 }
 
+/** Whoever took a notice has told it by then: longer than a webhook may take to answer. */
+const TAKEN_MS = 60_000;
+
 export class Notices {
   readonly #store: Store;
 
@@ -52,26 +55,49 @@ export class Notices {
       .execute();
   }
 
-  /** Notices of all accounts that are to be sent by now, the longest waiting first. The installation's own call. */
-  async due(limit: number): Promise<Notice[]> {
+  /**
+   * Takes notices of all accounts that are to be sent by now, the longest waiting first, and gives each to one caller
+   * only, of however many processes. One that was taken and not {@link tried} is due again after a minute, as its process
+   * has ended. The installation's own call.
+   */
+  async take(limit: number): Promise<Notice[]> {
+    const now = this.#store.now();
     const rows = await this.#store.database
       .selectFrom("notices")
       .selectAll()
-      .where("nextTryTime", "<=", this.#store.now())
+      .where("nextTryTime", "<=", now)
       .orderBy("nextTryTime")
       .limit(limit)
       .execute();
-    return rows.map((row) => ({ ...row, thresholdUsd: BigInt(row.thresholdUsd), nextTryTime: row.nextTryTime! }));
+    const taken: Notice[] = [];
+    for (const row of rows) {
+      const notice = { ...row, thresholdUsd: BigInt(row.thresholdUsd), nextTryTime: row.nextTryTime! };
+      if (await this.#postpone(notice, now + TAKEN_MS)) taken.push(notice);
+    }
+    return taken;
+  }
+
+  /** Whether the notice stood as it was read, which is so for the first who asks. */
+  async #postpone(notice: Notice, nextTryTime: Instant): Promise<boolean> {
+    const outcome = await this.#row(notice)
+      .set({ nextTryTime })
+      .where("nextTryTime", "=", notice.nextTryTime)
+      .executeTakeFirst();
+    return outcome.numUpdatedRows === 1n;
+  }
+
+  #row({ account, monthStart, thresholdUsd }: Notice) {
+    return this.#store.database
+      .updateTable("notices")
+      .where("account", "=", account)
+      .where("monthStart", "=", monthStart)
+      .where("thresholdUsd", "=", `${thresholdUsd}`);
   }
 
   /** Writes down a try. @param nextTryTime null when there is to be no other. */
   async tried(notice: Notice, nextTryTime: Instant | null): Promise<void> {
-    await this.#store.database
-      .updateTable("notices")
+    await this.#row(notice)
       .set({ tries: notice.tries + 1, nextTryTime })
-      .where("account", "=", notice.account)
-      .where("monthStart", "=", notice.monthStart)
-      .where("thresholdUsd", "=", `${notice.thresholdUsd}`)
       .execute();
   }
 }

@@ -4,6 +4,7 @@ import { Fault, problem, refuseIfAny } from "../domain/fault.ts";
 import { thresholdProblems, webhookProblems } from "./checks.ts";
 import type { NotificationPatch, NotificationSettings } from "./records.ts";
 import type { Store } from "./tables.ts";
+import { writing } from "./writing.ts";
 
 /** The settings with the secret, which no reader is told. */
 async function readSettings(
@@ -45,8 +46,8 @@ export async function patchNotificationSettings(
   patch: NotificationPatch,
 ): Promise<NotificationSettings> {
   refuseIfAny([...thresholdProblems(patch.monthlySpendUsdThresholds ?? []), ...webhookProblems(patch)]);
-  return store.database.transaction().execute(async (database) => {
-    const before = await readSettings({ ...store, database }, account);
+  return writing(store, [account], async (inside) => {
+    const before = await readSettings(inside, account);
     const thresholds = patch.monthlySpendUsdThresholds ?? before.monthlySpendUsdThresholds;
     const webhookUrl = patch.webhookUrl ?? before.webhookUrl;
     const webhookSecret = webhookUrl === "" ? "" : (patch.webhookSecret ?? before.webhookSecret);
@@ -62,7 +63,7 @@ export async function patchNotificationSettings(
       webhookSecret,
       updateTime,
     };
-    await database
+    await inside.database
       .insertInto("notificationSettings")
       .values({ account, ...columns })
       .onConflict((conflict) => conflict.column("account").doUpdateSet(columns))

@@ -8,6 +8,7 @@ import { Fault, problem } from "../domain/fault.ts";
 import type { Instant } from "../domain/time.ts";
 import { type Page, type PageAsk, readPage } from "./paging.ts";
 import type { Store } from "./tables.ts";
+import { INSTALLATION, writing } from "./writing.ts";
 
 /** The scope of the installation's list book. Any other is the id of the account whose contract the book is. */
 export const LIST_SCOPE = "";
@@ -63,7 +64,7 @@ export async function putPriceBook(store: Store, ask: NewPriceBook): Promise<Pri
   const { account, document, entryCount, createdBy } = ask;
   const hash = hashOfDocument(document);
   // One transaction decides version and time, so that of two writers at once one is the later.
-  return store.database.transaction().execute(async (database) => {
+  return writing(store, [INSTALLATION], async ({ database }) => {
     const newest = await database
       .selectFrom("priceBooks")
       .select(RECORD_COLUMNS)
@@ -115,8 +116,17 @@ function versionOf(after: string, { pageToken }: PageAsk): number {
   throw new Fault(problem("bad_page_token", "pageToken", { value: pageToken }));
 }
 
+/** @throws Error when the document is not what was put: the disk has changed it. */
 export async function findPriceBook(store: Store, version: number): Promise<PriceBookDocument | undefined> {
-  return store.database.selectFrom("priceBooks").selectAll().where("version", "=", version).executeTakeFirst();
+  const found = await store.database
+    .selectFrom("priceBooks")
+    .selectAll()
+    .where("version", "=", version)
+    .executeTakeFirst();
+  if (found && hashOfDocument(found.document) !== found.hash) {
+    throw new Error(`price book version ${version} is not what was put; restore a backup`);
+  }
+  return found;
 }
 
 /** Every version of a scope, oldest first. */

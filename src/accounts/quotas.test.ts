@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
+import { type TestStore, testOnEachStore } from "../../test/postgres/stores.ts";
 import { Fault } from "../domain/fault.ts";
 import { UNLIMITED } from "./quotas.ts";
 import type { QuotaPatch } from "./records.ts";
@@ -21,10 +22,9 @@ async function filePath(t: TestContext): Promise<string> {
 }
 
 /** A store with the accounts a and b, and a clock that stands until it is set. */
-async function open(t: TestContext) {
-  const path = await filePath(t);
+async function open(t: TestContext, { place }: TestStore) {
   const clock = { now: START };
-  const accounts = await Accounts.open({ path, now: () => clock.now, randomBytes });
+  const accounts = await Accounts.open({ place, now: () => clock.now, randomBytes });
   t.after(() => accounts.close());
   for (const id of ["a", "b"]) await accounts.createAccount({ id });
   return { accounts, clock };
@@ -40,29 +40,32 @@ async function refusal(promise: Promise<unknown>): Promise<string> {
   }
 }
 
-test("a quota stands at its default until it is set, and keeps every digit of an int64", async (t) => {
-  const { accounts, clock } = await open(t);
-  const account = "a";
-  const untouched = { account, id: RPM, value: UNLIMITED, maxValue: UNLIMITED, updateTime: START };
-  clock.now = START + 5;
-  assert.deepEqual(await accounts.getQuota(account, RPM), untouched);
-  const big = 2n ** 53n + 1n;
-  const set = { ...untouched, value: big, updateTime: START + 5 };
-  assert.deepEqual(await accounts.patchQuota(account, RPM, { value: big }), set);
-  assert.deepEqual(await accounts.getQuota(account, RPM), set);
-  assert.deepEqual(await accounts.getQuota("b", RPM), { ...untouched, account: "b" }, "another account's");
-  const listed = await accounts.listQuotas(account, { pageSize: 200 });
-  assert.deepEqual(
-    listed.items.map(({ id, value }) => [id, value]),
-    [
-      ["monthly-spend-usd", UNLIMITED],
-      [RPM, big],
-    ],
-  );
-});
+testOnEachStore(
+  "a quota stands at its default until it is set, and keeps every digit of an int64",
+  async (t, store) => {
+    const { accounts, clock } = await open(t, store);
+    const account = "a";
+    const untouched = { account, id: RPM, value: UNLIMITED, maxValue: UNLIMITED, updateTime: START };
+    clock.now = START + 5;
+    assert.deepEqual(await accounts.getQuota(account, RPM), untouched);
+    const big = 2n ** 53n + 1n;
+    const set = { ...untouched, value: big, updateTime: START + 5 };
+    assert.deepEqual(await accounts.patchQuota(account, RPM, { value: big }), set);
+    assert.deepEqual(await accounts.getQuota(account, RPM), set);
+    assert.deepEqual(await accounts.getQuota("b", RPM), { ...untouched, account: "b" }, "another account's");
+    const listed = await accounts.listQuotas(account, { pageSize: 200 });
+    assert.deepEqual(
+      listed.items.map(({ id, value }) => [id, value]),
+      [
+        ["monthly-spend-usd", UNLIMITED],
+        [RPM, big],
+      ],
+    );
+  },
+);
 
-test("the value never passes the maxValue, and a refusal changes nothing", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("the value never passes the maxValue, and a refusal changes nothing", async (t, store) => {
+  const { accounts } = await open(t, store);
   // biome-ignore format: a ledger
   const steps: [patch: QuotaPatch, refused: string, value: bigint, maxValue: bigint][] = [
     [{ value: 10n },                      "",                               10n, UNLIMITED],
@@ -85,16 +88,16 @@ test("the value never passes the maxValue, and a refusal changes nothing", async
   assert.equal(await refusal(accounts.getQuota("nowhere", RPM)), "not_found account");
 });
 
-test("of two patches at once, neither undoes the other", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("of two patches at once, neither undoes the other", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.patchQuota("a", RPM, { value: 5n, maxValue: 100n });
   await Promise.all([accounts.patchQuota("a", RPM, { value: 6n }), accounts.patchQuota("a", RPM, { maxValue: 50n })]);
   const { value, maxValue } = await accounts.getQuota("a", RPM);
   assert.deepEqual([value, maxValue], [6n, 50n]);
 });
 
-test("notification settings: nothing at first, then what was sent last", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("notification settings: nothing at first, then what was sent last", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   const none = { account: "a", monthlySpendUsdThresholds: [], webhookUrl: "", updateTime: START };
   clock.now = START + 5;
   assert.deepEqual(await accounts.getNotificationSettings("a"), none);
@@ -123,7 +126,7 @@ test("a file of the first version is brought to today's with what it holds", asy
   file.exec(`PRAGMA application_id = ${ACCOUNTS_FILE.applicationId}; PRAGMA user_version = 1`);
   file.exec("INSERT INTO accounts VALUES ('old', 'Old', '', 'UNSUSPENDED', 7, 7)");
   file.close();
-  const accounts = await Accounts.open({ path, now: () => START, randomBytes });
+  const accounts = await Accounts.open({ place: { path }, now: () => START, randomBytes });
   assert.equal((await accounts.getQuota("old", RPM)).updateTime, 7);
   await accounts.patchQuota("old", RPM, { value: 1n });
   assert.equal((await accounts.getQuota("old", RPM)).value, 1n);

@@ -5,6 +5,7 @@ import { INT64_MAX, quotaProblems } from "./checks.ts";
 import { type Page, type PageAsk, readPage } from "./paging.ts";
 import { QUOTA_IDS, type Quota, type QuotaPatch } from "./records.ts";
 import type { Store } from "./tables.ts";
+import { writing } from "./writing.ts";
 
 /** Stands for no limit: the largest int64, so that "value is at most maxValue" holds as it stands. */
 export const UNLIMITED = INT64_MAX;
@@ -49,14 +50,13 @@ export async function patchQuota(
 ): Promise<Quota> {
   refuseIfAny(quotaProblems(patch));
   const { account, id } = name;
-  return store.database.transaction().execute(async (database) => {
-    const inside = { ...store, database };
+  return writing(store, [account], async (inside) => {
     const before = await getQuota(inside, account, id);
     const value = patch.value ?? before.value;
     const maxValue = patch.maxValue ?? before.maxValue;
     if (value > maxValue) throw new Fault(overMax(patch, value, maxValue));
     const columns = { value: value.toString(), maxValue: maxValue.toString(), updateTime: store.now() };
-    await database
+    await inside.database
       .insertInto("quotas")
       .values({ account, id: before.id, ...columns })
       .onConflict((conflict) => conflict.columns(["account", "id"]).doUpdateSet(columns))

@@ -1,15 +1,18 @@
 /**
  * Values read once and kept until something is written. Nothing stale is given: whoever writes calls {@link forget}
- * when the write is done, before it is answered, and a read that began before that is not kept. This holds while one
- * process has the store to itself, as it has the data folder.
+ * when the write is done, before it is answered, and a read that began before that is not kept. What other processes
+ * write is the business of watch.ts, which is asked first.
  */
 export class Remembered<V> {
   readonly #entriesMax: number;
+  readonly #refresh: (() => Promise<void>) | undefined;
   readonly #values = new Map<string, V>();
   #writes = 0;
 
-  constructor(entriesMax: number) {
+  /** @param refresh Forgets what others have written, before each look; undefined where there are no others. */
+  constructor(entriesMax: number, refresh?: () => Promise<void>) {
     this.#entriesMax = entriesMax;
+    this.#refresh = refresh;
   }
 
   /** The values of these keys; those not known are read together. */
@@ -17,6 +20,7 @@ export class Remembered<V> {
     keys: readonly string[],
     read: (missing: readonly string[]) => Promise<ReadonlyMap<string, V>>,
   ): Promise<Map<string, V>> {
+    if (this.#refresh) await this.#refresh();
     const found = new Map<string, V>();
     const missing: string[] = [];
     for (const key of keys) {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
+import { type TestStore, testOnEachStore } from "../../test/postgres/stores.ts";
+import { until } from "../../test/until.ts";
 import { Fault } from "../domain/fault.ts";
 import { DAY_MS, HOUR_MS } from "../domain/time.ts";
 import type { PageAsk } from "./paging.ts";
@@ -13,17 +12,12 @@ const START = Date.UTC(2026, 4, 28);
 const ALL: PageAsk = { pageSize: 200 };
 const OWNER_KEY = "fw_owner_key_for_tests_only";
 
-/** A store in a folder of its own, with a clock that stands until it is set. */
-async function open(t: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), "daybook-accounts-"));
-  const path = join(folder, "accounts.db");
+/** The accounts in a store of their own, with a clock that stands until it is set. */
+async function open(t: TestContext, { place }: TestStore) {
   const clock = { now: START };
-  const accounts = await Accounts.open({ path, now: () => clock.now, randomBytes });
-  t.after(async () => {
-    await accounts.close();
-    await rm(folder, { recursive: true });
-  });
-  return { accounts, clock, folder, path };
+  const accounts = await Accounts.open({ place, now: () => clock.now, randomBytes });
+  t.after(() => accounts.close());
+  return { accounts, clock };
 }
 
 /** The code of every problem of the fault that is thrown, with its field. */
@@ -37,8 +31,8 @@ async function problemsOf(promise: Promise<unknown>): Promise<string[]> {
   return [];
 }
 
-test("the first start makes one account with one operator key, and only the first", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("the first start makes one account with one operator key, and only the first", async (t, store) => {
+  const { accounts } = await open(t, store);
   const first = await accounts.bootstrap();
   assert.equal(first?.account, "default");
   assert.match(first.key, /^fw_[0-9A-Za-z]{32}$/);
@@ -53,17 +47,20 @@ test("the first start makes one account with one operator key, and only the firs
   assert.equal((await accounts.listAccounts(undefined, ALL)).totalSize, 1);
 });
 
-test("account and key can be named beforehand; bad ones are refused together, the key unseen", async (t) => {
-  const { accounts } = await open(t);
-  const bad = accounts.bootstrap({ accountId: "No", key: "secret" });
-  assert.deepEqual(await problemsOf(bad), ["bad_id DAYBOOK_BOOTSTRAP_ACCOUNT", "wrong_type DAYBOOK_BOOTSTRAP_KEY"]);
-  await bad.catch((error: Fault) => assert.doesNotMatch(JSON.stringify(error.problems), /secret/));
-  assert.equal((await accounts.bootstrap({ accountId: "acme", key: OWNER_KEY }))?.key, OWNER_KEY);
-  assert.equal((await accounts.authenticate(OWNER_KEY))?.account, "acme");
-});
+testOnEachStore(
+  "account and key can be named beforehand; bad ones are refused together, the key unseen",
+  async (t, store) => {
+    const { accounts } = await open(t, store);
+    const bad = accounts.bootstrap({ accountId: "No", key: "secret" });
+    assert.deepEqual(await problemsOf(bad), ["bad_id DAYBOOK_BOOTSTRAP_ACCOUNT", "wrong_type DAYBOOK_BOOTSTRAP_KEY"]);
+    await bad.catch((error: Fault) => assert.doesNotMatch(JSON.stringify(error.problems), /secret/));
+    assert.equal((await accounts.bootstrap({ accountId: "acme", key: OWNER_KEY }))?.key, OWNER_KEY);
+    assert.equal((await accounts.authenticate(OWNER_KEY))?.account, "acme");
+  },
+);
 
-test("a key works from its making to its end, and is nowhere on disk", async (t) => {
-  const { accounts, clock, folder } = await open(t);
+testOnEachStore("a key works from its making to its end, and is nowhere on disk", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   await accounts.bootstrap();
   await accounts.createAccount({ id: "acme" });
   const expireTime = START + HOUR_MS;
@@ -89,31 +86,30 @@ test("a key works from its making to its end, and is nowhere on disk", async (t)
     listed.items.map((key) => key.keyId),
     [made.apiKey.keyId],
   );
-  for (const file of ["accounts.db", "accounts.db-wal"]) {
-    const bytes = await readFile(join(folder, file));
-    assert.ok(!bytes.includes(made.key) && !bytes.includes(other.key), file);
-  }
+  const kept = await store.kept();
+  assert.ok(kept.includes(made.apiKey.keyId));
+  assert.ok(!kept.includes(made.key) && !kept.includes(other.key));
   const shown = JSON.stringify([listed, made.apiKey]);
   assert.ok(!shown.includes("hash") && !shown.includes(made.key));
 });
 
-test("the last use is noted to the minute", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("the last use is noted to the minute", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   const { key, keyId } = (await accounts.bootstrap())!;
   const lastUsed = async () => (await accounts.findKey("default", keyId))?.lastUsed;
   assert.equal(await lastUsed(), undefined);
   await Promise.all(Array.from({ length: 20 }, () => accounts.authenticate(key)));
-  assert.equal(await lastUsed(), START);
+  await until("the first use", async () => (await lastUsed()) === START);
   clock.now = START + 59_999;
   await accounts.authenticate(key);
   assert.equal(await lastUsed(), START);
   clock.now = START + 60_000;
   await accounts.authenticate(key);
-  assert.equal(await lastUsed(), START + 60_000);
+  await until("the next use", async () => (await lastUsed()) === START + 60_000);
 });
 
-test("the last key that can operate the installation stays", async (t) => {
-  const { accounts, clock } = await open(t);
+testOnEachStore("the last key that can operate the installation stays", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   const { keyId } = (await accounts.bootstrap())!;
   assert.deepEqual(await problemsOf(accounts.revokeKey("default", keyId)), ["last_operator_key keyId"]);
   await accounts.createKey("default", "owner", { role: "OPERATOR", expireTime: START + 1 });
@@ -124,8 +120,8 @@ test("the last key that can operate the installation stays", async (t) => {
   await accounts.revokeKey("default", keyId);
 });
 
-test("facts and names of keys, revoked ones included, and of no other account", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("facts and names of keys, revoked ones included, and of no other account", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.createAccount({ id: "acme" });
   await accounts.createAccount({ id: "other" });
   const annotations = { team: "search", colour: "red", __proto__: { x: "y" } };
@@ -150,8 +146,8 @@ test("facts and names of keys, revoked ones included, and of no other account", 
   assert.equal(await accounts.findKey("other", one.keyId), undefined);
 });
 
-test("a fact that is looked up again is the one in force", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("a fact that is looked up again is the one in force", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.createAccount({ id: "acme" });
   const acceleratorType = "NVIDIA_L4_24GB";
   const facts = async (id: string) => (await accounts.deploymentFacts("acme", [id])).get(id)?.annotations;
@@ -166,8 +162,8 @@ test("a fact that is looked up again is the one in force", async (t) => {
   assert.equal((await accounts.deploymentFacts("acm", ["e/d"])).size, 0);
 });
 
-test("users of an account", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("users of an account", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.createAccount({ id: "acme", displayName: "Acme", email: "billing@acme.example" });
   const ada = await accounts.createUser("acme", { id: "ada", email: "ada@acme.example" });
   assert.deepEqual(ada, {
@@ -190,8 +186,8 @@ test("users of an account", async (t) => {
   assert.equal((await accounts.listKeys("acme", "admin", ALL)).totalSize, 0);
 });
 
-test("what is refused, all problems at once", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("what is refused, all problems at once", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.createAccount({ id: "acme" });
   const long = "x".repeat(257);
   const cases: [string, () => Promise<unknown>, string[]][] = [
@@ -235,8 +231,8 @@ test("what is refused, all problems at once", async (t) => {
   assert.equal((await accounts.listAccounts(undefined, ALL)).totalSize, 1);
 });
 
-test("pages follow each other, whatever comes and goes between them", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("pages follow each other, whatever comes and goes between them", async (t, store) => {
+  const { accounts } = await open(t, store);
   await accounts.createAccount({ id: "acme" });
   for (const id of ["c", "a", "e", "b", "d"]) await accounts.createUser("acme", { id });
   const first = await accounts.listUsers("acme", { pageSize: 2 });
@@ -256,8 +252,8 @@ test("pages follow each other, whatever comes and goes between them", async (t) 
   }
 });
 
-test("calls at the same time do not mix: one of many wins, the others are told", async (t) => {
-  const { accounts } = await open(t);
+testOnEachStore("calls at the same time do not mix: one of many wins, the others are told", async (t, store) => {
+  const { accounts } = await open(t, store);
   const tries = await Promise.all(Array.from({ length: 20 }, () => problemsOf(accounts.createAccount({ id: "acme" }))));
   assert.equal(tries.filter((problems) => problems.length === 0).length, 1);
   assert.equal(tries.filter((problems) => problems[0] === "already_exists accountId").length, 19);
@@ -265,14 +261,14 @@ test("calls at the same time do not mix: one of many wins, the others are told",
   assert.deepEqual(made.filter(Boolean), [], "there is an account already");
 });
 
-test("everything is there after closing and opening again", async (t) => {
-  const { accounts, path, clock } = await open(t);
+testOnEachStore("everything is there after closing and opening again", async (t, store) => {
+  const { accounts, clock } = await open(t, store);
   await accounts.bootstrap({ key: OWNER_KEY });
   await accounts.createDeployment("default", { id: "d", acceleratorType: "NVIDIA_L4_24GB", replicaCount: 2 });
   const before = await accounts.deploymentsForUsage("default");
   await accounts.authenticate(OWNER_KEY);
   await accounts.close();
-  const again = await Accounts.open({ path, now: () => clock.now + DAY_MS, randomBytes });
+  const again = await Accounts.open({ place: store.place, now: () => clock.now + DAY_MS, randomBytes });
   assert.deepEqual(await again.deploymentsForUsage("default"), before);
   const caller = await again.authenticate(OWNER_KEY);
   assert.equal(caller?.role, "OPERATOR");

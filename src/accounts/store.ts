@@ -4,18 +4,22 @@
  * `find`.
  */
 
-import { Fault, type Problem, problem, refuseIfAny } from "../domain/fault.ts";
-import { isBareId } from "../domain/text.ts";
+import { sql } from "kysely";
+import { Fault, problem } from "../domain/fault.ts";
 import type { Instant } from "../domain/time.ts";
 import * as accounts from "./accounts.ts";
+import { type BootstrapAsk, type BootstrapResult, bootstrap } from "./bootstrap.ts";
 import * as budgets from "./budgets.ts";
 import * as deployments from "./deployments.ts";
-import { couldBeKey, hashOf, isGivenKey, type RandomBytes } from "./key-text.ts";
+import { couldBeKey, hashOf, type RandomBytes } from "./key-text.ts";
 import * as keys from "./keys.ts";
 import { LastUse } from "./last-use.ts";
+import { Memories } from "./memories.ts";
 import { Notices } from "./notices.ts";
 import * as notifications from "./notification-settings.ts";
 import type { Page, PageAsk } from "./paging.ts";
+import { openPostgres } from "./postgres/open.ts";
+import { postgresSharing } from "./postgres/sharing.ts";
 import * as priceBooks from "./price-books.ts";
 import * as quotas from "./quotas.ts";
 import type {
@@ -41,83 +45,63 @@ import type {
   Scale,
   User,
 } from "./records.ts";
-import { forgetting, Remembered, remembered, rememberedWhole } from "./remembered.ts";
+import { forgetting, remembered, rememberedWhole } from "./remembered.ts";
+import { RequestCounts } from "./request-counts.ts";
+import { Reservations } from "./reservations.ts";
 import { openDatabase } from "./sqlite/open.ts";
 import type { Store } from "./tables.ts";
 
+/** Where the records are: in the file accounts.db, whose folder exists, or in a PostgreSQL database. */
+export type RecordsPlace =
+  | { readonly path: string }
+  /** `field`: where the URL was written, for the sentences; default {@link URL_SETTING}. */
+  | { readonly url: string; readonly field?: string };
+
+const URL_SETTING = "DAYBOOK_ACCOUNTS_URL";
+
 export interface AccountsOptions {
-  /** Of the file accounts.db; its folder exists. */
-  readonly path: string;
+  readonly place: RecordsPlace;
   readonly now: () => Instant;
   readonly randomBytes: RandomBytes;
 }
 
-/** What the first start is told, if anything. */
-export interface BootstrapAsk {
-  /** Default "default". */
-  readonly accountId?: string | undefined;
-  /** Default a random key. */
-  readonly key?: string | undefined;
-}
-
-/** The account and the one key that the first start made. */
-export interface BootstrapResult {
-  readonly account: string;
-  readonly user: string;
-  readonly keyId: string;
-  /** The key itself, shown this once. */
-  readonly key: string;
-}
-
-const FIRST_ACCOUNT = "default";
-const FIRST_USER = "owner";
-
-function bootstrapProblems(ask: BootstrapAsk): Problem[] {
-  const problems: Problem[] = [];
-  if (ask.accountId !== undefined && !isBareId(ask.accountId)) {
-    problems.push(problem("bad_id", "DAYBOOK_BOOTSTRAP_ACCOUNT", { value: ask.accountId }));
-  }
-  if (ask.key !== undefined && !isGivenKey(ask.key)) {
-    const allowed = "12 to 200 visible ASCII characters without spaces, such as fw_ and 32 random letters";
-    // The key is a secret and would end in a log, so the sentence shows its length only.
-    problems.push(problem("wrong_type", "DAYBOOK_BOOTSTRAP_KEY", { value: `${ask.key.length} characters`, allowed }));
-  }
-  return problems;
-}
-
-/** Keys, and as many deployments, whose facts are kept in memory. */
-const REMEMBERED_MAX = 50_000;
-/** Accounts whose keys' names, and whose deployments, are kept whole: each report asks for them. */
-const WHOLE_ACCOUNTS_MAX = 100;
-
-/** One process has the file to itself, so what it read stays true until it writes. */
 export class Accounts {
   /** Notices of spend that are to be told, or were. */
   readonly notices: Notices;
+  /** What processes that share the records count together; undefined where one process has them to itself. */
+  readonly shared: { readonly reservations: Reservations; readonly counts: RequestCounts } | undefined;
   readonly #store: Store;
-  readonly #keysByHash = new Remembered<keys.FoundKey>(REMEMBERED_MAX);
-  readonly #keyFacts = new Remembered<KeyFacts>(REMEMBERED_MAX);
-  readonly #deploymentFacts = new Remembered<DeploymentFacts>(REMEMBERED_MAX);
-  readonly #keyNames = new Remembered<ReadonlyMap<string, string>>(WHOLE_ACCOUNTS_MAX);
-  readonly #deployments = new Remembered<readonly Deployment[]>(WHOLE_ACCOUNTS_MAX);
-  readonly #priceBookVersions = new Remembered<readonly priceBooks.PriceBookVersion[]>(REMEMBERED_MAX);
-  readonly #limits = new Remembered<Limits>(REMEMBERED_MAX);
+  readonly #memories: Memories;
   readonly #lastUse: LastUse;
   /** Accounts are never deleted, so one that was seen once is there. */
   readonly #seen = new Set<string>();
 
   private constructor(store: Store) {
     this.#store = store;
+    this.#memories = new Memories(store);
     this.#lastUse = new LastUse(store);
     this.notices = new Notices(store);
+    if (store.sharing) {
+      this.shared = { reservations: new Reservations(store.database), counts: new RequestCounts(store.database) };
+    }
   }
 
   /**
-   * Opens the file, or makes it, and brings it to today's version.
-   * @throws Fault `folder_newer`, `folder_foreign` or `folder_unusable`.
+   * Opens the file or the database, or makes its tables, and brings it to today's version.
+   * @throws Fault `folder_newer`; of a file `folder_foreign` or `folder_unusable`; of PostgreSQL `bad_engine_url`,
+   * `accounts_unusable`, or `unavailable` where no server answers.
    */
-  static async open({ path, now, randomBytes }: AccountsOptions): Promise<Accounts> {
-    return new Accounts({ database: await openDatabase(path), now, randomBytes });
+  static async open({ place, now, randomBytes }: AccountsOptions): Promise<Accounts> {
+    const [database, sharing] =
+      "url" in place
+        ? [await openPostgres(place.url, place.field ?? URL_SETTING), postgresSharing]
+        : [await openDatabase(place.path), undefined];
+    return new Accounts({ database, now, randomBytes, sharing });
+  }
+
+  /** Resolves when the records can be read. @throws Fault `unavailable`. */
+  async ready(): Promise<void> {
+    await sql`select 1`.execute(this.#store.database);
   }
 
   /** Finishes what is under way and closes the file. */
@@ -128,29 +112,14 @@ export class Accounts {
 
   /** Where there is no account at all, makes one with an OPERATOR key; undefined otherwise. The key is known once. */
   async bootstrap(ask: BootstrapAsk = {}): Promise<BootstrapResult | undefined> {
-    refuseIfAny(bootstrapProblems(ask));
-    return forgetting([this.#keyNames], () => this.#bootstrap(ask));
-  }
-
-  #bootstrap(ask: BootstrapAsk): Promise<BootstrapResult | undefined> {
-    return this.#store.database.transaction().execute(async (database) => {
-      const inside = { ...this.#store, database };
-      const any = await database.selectFrom("accounts").select("id").limit(1).executeTakeFirst();
-      if (any) return undefined;
-      const account = ask.accountId ?? FIRST_ACCOUNT;
-      await accounts.insertAccount(inside, { id: account });
-      await accounts.insertUser(inside, account, { id: FIRST_USER, role: "OPERATOR" });
-      const owner = { account, user: FIRST_USER };
-      const { apiKey, key } = await keys.createKey(inside, owner, { role: "OPERATOR" }, ask.key);
-      return { ...owner, keyId: apiKey.keyId, key };
-    });
+    return forgetting([this.#memories.keyNames], () => bootstrap(this.#store, ask));
   }
 
   /** Who calls with this key; undefined for no key of ours, a revoked or an expired one. */
   async authenticate(keyText: string): Promise<Caller | undefined> {
     if (!couldBeKey(keyText)) return undefined;
     const hash = hashOf(keyText);
-    const found = (await this.#keysByHash.get([hash], () => this.#readKey(hash))).get(hash);
+    const found = (await this.#memories.keysByHash.get([hash], () => this.#readKey(hash))).get(hash);
     if (!found || (found.expireTime !== null && found.expireTime <= this.#store.now())) return undefined;
     this.#lastUse.note(found.caller, found.lastUsed);
     return found.caller;
@@ -209,7 +178,7 @@ export class Accounts {
 
   /** Whether the caller may give such a key is asked of roles.ts before. */
   async createKey(account: string, user: string, ask: NewApiKey): Promise<keys.CreatedKey> {
-    return forgetting([this.#keyNames], async () =>
+    return forgetting([this.#memories.keyNames], async () =>
       keys.createKey(await this.#inside(account), { account, user }, ask),
     );
   }
@@ -229,18 +198,20 @@ export class Accounts {
     try {
       await keys.revokeKey(await this.#inside(account), account, keyId);
     } finally {
-      this.#keysByHash.forget();
+      this.#memories.keysByHash.forget();
     }
   }
 
   /** The facts of keys, revoked ones included, by key id; unknown ids are left out. */
   keyFacts(account: string, keyIds: readonly string[]): Promise<Map<string, KeyFacts>> {
-    return remembered(this.#keyFacts, account, keyIds, (missing) => keys.keyFacts(this.#store, account, missing));
+    return remembered(this.#memories.keyFacts, account, keyIds, (missing) =>
+      keys.keyFacts(this.#store, account, missing),
+    );
   }
 
   /** The display name of every key the account ever had, by key id. */
   keyNames(account: string): Promise<ReadonlyMap<string, string>> {
-    return rememberedWhole(this.#keyNames, account, () => keys.keyNames(this.#store, account));
+    return rememberedWhole(this.#memories.keyNames, account, () => keys.keyNames(this.#store, account));
   }
 
   /** The ids of every key the user ever had. */
@@ -260,7 +231,7 @@ export class Accounts {
 
   /** @throws Fault `already_exists`, or `id_retired` for the id of a deleted one. */
   async createDeployment(account: string, ask: NewDeployment): Promise<Deployment> {
-    return forgetting([this.#deployments], async () =>
+    return forgetting([this.#memories.deployments], async () =>
       deployments.createDeployment(await this.#inside(account), account, ask),
     );
   }
@@ -275,35 +246,37 @@ export class Accounts {
 
   /** Changes what is named, from now on; past usage stays as it was. */
   async patchDeployment(account: string, id: string, patch: DeploymentPatch): Promise<Deployment> {
-    return forgetting([this.#deploymentFacts, this.#deployments], async () =>
+    return forgetting([this.#memories.deploymentFacts, this.#memories.deployments], async () =>
       deployments.patchDeployment(await this.#inside(account), { account, id }, patch),
     );
   }
 
   /** Ends the deployment's usage now. */
   async deleteDeployment(account: string, id: string): Promise<void> {
-    await forgetting([this.#deployments], async () =>
+    await forgetting([this.#memories.deployments], async () =>
       deployments.deleteDeployment(await this.#inside(account), account, id),
     );
   }
 
   /** Sets the number of replicas from an instant on; an earlier scale of the same instant is replaced. */
   async scaleDeployment(account: string, id: string, scale: Scale): Promise<Deployment> {
-    return forgetting([this.#deployments], async () =>
+    return forgetting([this.#memories.deployments], async () =>
       deployments.scaleDeployment(await this.#inside(account), { account, id }, scale),
     );
   }
 
   /** The facts of deployments, deleted ones included, by the name that was asked, bare or full. */
   deploymentFacts(account: string, names: readonly string[]): Promise<Map<string, DeploymentFacts>> {
-    return remembered(this.#deploymentFacts, account, names, (missing) =>
+    return remembered(this.#memories.deploymentFacts, account, names, (missing) =>
       deployments.deploymentFacts(this.#store, account, missing),
     );
   }
 
   /** Every deployment the account ever had, with both timelines. */
   deploymentsForUsage(account: string): Promise<readonly Deployment[]> {
-    return rememberedWhole(this.#deployments, account, () => deployments.deploymentsForUsage(this.#store, account));
+    return rememberedWhole(this.#memories.deployments, account, () =>
+      deployments.deploymentsForUsage(this.#store, account),
+    );
   }
 
   async listQuotas(account: string, ask: PageAsk): Promise<Page<Quota>> {
@@ -319,9 +292,9 @@ export class Accounts {
     return this.#changingLimits(async () => quotas.patchQuota(await this.#inside(account), { account, id }, patch));
   }
 
-  /** What the account's inference calls are held to; the same object until a limit changes. */
+  /** What the account's inference calls are held to; the same object until something is written. */
   async limits(account: string): Promise<Limits> {
-    const found = await this.#limits.get([account], async () => {
+    const found = await this.#memories.limits.get([account], async () => {
       return new Map([[account, await budgets.readLimits(await this.#inside(account), account)]]);
     });
     return found.get(account)!;
@@ -350,7 +323,7 @@ export class Accounts {
     try {
       return await change();
     } finally {
-      this.#limits.forget();
+      this.#memories.limits.forget();
     }
   }
 
@@ -372,7 +345,7 @@ export class Accounts {
     try {
       return await priceBooks.putPriceBook(store, ask);
     } finally {
-      this.#priceBookVersions.forget();
+      this.#memories.priceBookVersions.forget();
     }
   }
 
@@ -390,7 +363,7 @@ export class Accounts {
 
   /** Every version of a scope, LIST_SCOPE or an account, oldest first; none for an account without a contract. */
   async priceBookVersions(scope: string): Promise<readonly priceBooks.PriceBookVersion[]> {
-    const found = await this.#priceBookVersions.get([scope], async () => {
+    const found = await this.#memories.priceBookVersions.get([scope], async () => {
       return new Map([[scope, await priceBooks.priceBookVersions(this.#store, scope)]]);
     });
     return found.get(scope)!;

@@ -135,11 +135,72 @@ export interface Tables {
   readonly notices: NoticesTable;
 }
 
+/** Every table with its columns, each after those that its foreign keys name: the order in which rows can be copied. */
+export const RECORD_COLUMNS = {
+  accounts: ["id", "displayName", "email", "suspendState", "timezone", "createTime", "updateTime"],
+  users: ["account", "id", "displayName", "email", "role", "createTime"],
+  apiKeys: [
+    "account",
+    "keyId",
+    "user",
+    "displayName",
+    "role",
+    "prefix",
+    "hash",
+    "annotations",
+    "createTime",
+    "expireTime",
+    "lastUsed",
+    "revokedTime",
+  ],
+  deployments: [
+    "account",
+    "id",
+    "displayName",
+    "baseModel",
+    "acceleratorType",
+    "acceleratorCount",
+    "placement",
+    "annotations",
+    "createTime",
+    "updateTime",
+    "deleteTime",
+  ],
+  replicaChanges: ["account", "deployment", "time", "replicaCount"],
+  attributeChanges: [
+    "account",
+    "deployment",
+    "time",
+    "baseModel",
+    "acceleratorType",
+    "acceleratorCount",
+    "placement",
+    "annotations",
+  ],
+  quotas: ["account", "id", "value", "maxValue", "updateTime"],
+  notificationSettings: ["account", "monthlySpendUsdThresholds", "updateTime", "webhookUrl", "webhookSecret"],
+  priceBooks: ["version", "account", "knownFrom", "hash", "createdBy", "entryCount", "document"],
+  budgets: ["account", "id", "scope", "monthlyUsd", "createTime", "updateTime"],
+  notices: ["account", "monthStart", "thresholdUsd", "id", "body", "tries", "nextTryTime"],
+} as const satisfies { readonly [T in keyof Tables]: readonly (keyof Tables[T])[] };
+
+/** What a store that several processes write needs beside its tables. */
+export interface Sharing {
+  /** Waits until no other transaction has any of these locks, and has them until this transaction ends. */
+  lock(database: Kysely<Tables>, names: readonly string[]): Promise<void>;
+  /** Counts a change, as the last statement of a transaction. */
+  noteChange(database: Kysely<Tables>): Promise<void>;
+  /** The changes that were committed. */
+  changes(database: Kysely<Tables>): Promise<number>;
+}
+
 /** The database, or a transaction on it, with the clock and the randomness. */
 export interface Store {
   readonly database: Kysely<Tables>;
   readonly now: () => Instant;
   readonly randomBytes: RandomBytes;
+  /** Undefined where one process has the store to itself, and its transactions go one after the other. */
+  readonly sharing: Sharing | undefined;
 }
 
 /** Values per query, so that a statement's size has a bound whatever is asked. */

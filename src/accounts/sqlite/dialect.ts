@@ -11,11 +11,10 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { Piscina } from "piscina";
-import { Fault, problem } from "../../domain/fault.ts";
+import { Fault, unavailable } from "../../domain/fault.ts";
+import { type HeldFile, holdOpen } from "../../sqlite/file.ts";
+import { ThreadDied, Threads } from "../../threads/threads.ts";
 import type { Call, Reply } from "./thread.ts";
-
-const RETRY_AFTER_SECONDS = 1;
 
 /** A dialect for the accounts file at `path`. */
 export function threadDialect(path: string): Dialect {
@@ -38,12 +37,7 @@ class ThreadDriver implements Driver {
 
   async init(): Promise<void> {
     const connection = new ThreadConnection(this.#path);
-    try {
-      await connection.call({ kind: "open" });
-    } catch (error) {
-      await connection.end();
-      throw error;
-    }
+    await connection.open();
     this.#connection = connection;
   }
 
@@ -79,33 +73,51 @@ class ThreadDriver implements Driver {
   }
 }
 
+type Done = Exclude<Reply, { kind: "refused" | "failed" }>;
+
+/** @throws what the reply says went wrong. */
+function replied(reply: Reply): Done {
+  switch (reply.kind) {
+    case "refused":
+      throw new Fault(reply.problems);
+    case "failed": {
+      const reason = `accounts.db: ${reply.message}`;
+      throw reply.mayPass ? unavailable(reason) : new Error(reason);
+    }
+    default:
+      return reply;
+  }
+}
+
 class ThreadConnection implements DatabaseConnection {
   inTransaction = false;
-  readonly #thread: Piscina<Call, Reply>;
+  readonly #path: string;
+  readonly #thread: Threads;
+  #held: HeldFile | undefined;
 
   constructor(path: string) {
-    this.#thread = new Piscina({
-      filename: new URL(`./thread${extname(import.meta.filename)}`, import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 1,
-      atomics: "disabled",
-      workerData: { path },
+    this.#path = path;
+    this.#thread = new Threads({
+      name: "accounts",
+      file: new URL(`./thread${extname(import.meta.filename)}`, import.meta.url),
+      data: { path },
+      count: 1,
     });
   }
 
-  async call(call: Call): Promise<Exclude<Reply, { kind: "refused" | "failed" }>> {
-    const reply = await this.#thread.run(call);
-    switch (reply.kind) {
-      case "refused":
-        throw new Fault(reply.problems);
-      case "failed": {
-        if (!reply.disk) throw new Error(`accounts.db: ${reply.message}`);
-        const facts = { reason: `accounts.db: ${reply.message}`, seconds: RETRY_AFTER_SECONDS };
-        throw new Fault(problem("unavailable", "server", facts), RETRY_AFTER_SECONDS);
-      }
-      default:
-        return reply;
+  /** @throws Fault of the file, or `threads_unstartable`. */
+  async open(): Promise<void> {
+    try {
+      for (const reply of await this.#thread.open<Reply>()) replied(reply);
+      this.#held = holdOpen(this.#path);
+    } catch (error) {
+      await this.#thread.end();
+      throw error;
     }
+  }
+
+  async call(call: Call): Promise<Done> {
+    return replied(await this.#thread.run<Reply>(call));
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -120,10 +132,14 @@ class ThreadConnection implements DatabaseConnection {
   }
 
   async end(): Promise<void> {
+    this.#held?.release();
     try {
       await this.call({ kind: "close" });
+    } catch (error) {
+      // The file of a thread that died is closed.
+      if (!(error instanceof ThreadDied)) throw error;
     } finally {
-      await this.#thread.destroy();
+      await this.#thread.end();
     }
   }
 }

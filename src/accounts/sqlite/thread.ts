@@ -1,13 +1,13 @@
 /** The thread that holds accounts.db: one connection, one call at a time. */
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { workerData } from "piscina";
+import { workerData } from "node:worker_threads";
 import { Fault, type Problem } from "../../domain/fault.ts";
 import { isDiskTrouble, noteCommit, openFile } from "../../sqlite/file.ts";
 import { ACCOUNTS_FILE } from "./schema.ts";
 
 export type Call =
-  | { readonly kind: "open" | "begin" | "commit" | "rollback" | "close" }
+  | { readonly kind: "begin" | "commit" | "rollback" | "close" }
   | {
       readonly kind: "query";
       readonly sql: string;
@@ -21,11 +21,12 @@ export type Reply =
   | { readonly kind: "rows"; readonly rows: readonly object[] }
   | { readonly kind: "changed"; readonly rowCount: number }
   | { readonly kind: "refused"; readonly problems: readonly Problem[] }
-  /** `disk`: the disk is to blame, and the call may be made again. */
-  | { readonly kind: "failed"; readonly message: string; readonly disk: boolean };
+  /** `mayPass`: the disk or a thread that died is to blame, and the call may be made again. */
+  | { readonly kind: "failed"; readonly message: string; readonly mayPass: boolean };
 
 const CACHE_MIB = 16;
 const STATEMENTS_KEPT_MAX = 256;
+const LOST = new Error("the transaction was lost with its thread");
 const DONE: Reply = { kind: "changed", rowCount: 0 };
 
 let database: DatabaseSync | undefined;
@@ -46,7 +47,7 @@ function prepared(sql: string): StatementSync {
 }
 
 function query(call: Call & { kind: "query" }): Reply {
-  if (opened().isTransaction !== call.inTransaction) throw new Error("the transaction was lost");
+  if (opened().isTransaction !== call.inTransaction) throw LOST;
   const statement = prepared(call.sql);
   const parameters = call.parameters as SQLInputValue[];
   if (statement.columns().length > 0) return { kind: "rows", rows: statement.all(...parameters) };
@@ -57,9 +58,6 @@ function query(call: Call & { kind: "query" }): Reply {
 
 function run(call: Call): Reply {
   switch (call.kind) {
-    case "open":
-      opened();
-      return DONE;
     case "begin":
     case "commit":
       opened().exec(call.kind === "begin" ? "BEGIN IMMEDIATE" : "COMMIT");
@@ -80,11 +78,22 @@ function run(call: Call): Reply {
   }
 }
 
+export function open(): Reply {
+  return asReply(() => {
+    opened();
+    return DONE;
+  });
+}
+
 export default function answer(call: Call): Reply {
+  return asReply(() => run(call));
+}
+
+function asReply(work: () => Reply): Reply {
   try {
-    return run(call);
+    return work();
   } catch (error) {
     if (error instanceof Fault) return { kind: "refused", problems: error.problems };
-    return { kind: "failed", message: (error as Error).message, disk: isDiskTrouble(error) };
+    return { kind: "failed", message: (error as Error).message, mayPass: error === LOST || isDiskTrouble(error) };
   }
 }
