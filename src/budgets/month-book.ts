@@ -1,25 +1,17 @@
 /** What one account may still spend in one month, budget by budget. */
 
+import { covers, keyOfScope, type Spender } from "../accounts/budget-scope.ts";
+import { RESTING_MS } from "../accounts/locked-book.ts";
 import type { BudgetScope } from "../accounts/records.ts";
-import type { Annotations } from "../domain/annotations.ts";
 import type { Instant, TimeRange } from "../domain/time.ts";
+import type { Money } from "./book.ts";
 import type { Turns } from "./turns.ts";
 
-/** What a scope is compared with: a call, or its usage. */
-export interface Spender {
-  readonly apiKeyId: string;
-  /** Those of its key, too. */
-  readonly annotations: Annotations;
-}
-
-/** The money of one budget, in attodollars. */
-export interface Purse {
+/** The money of one budget. */
+export interface Purse extends Money {
   readonly scope: BudgetScope;
-  /** By the ledger. */
   spent: bigint;
-  /** Of calls that have ended, whose usage is not in `spent`. */
   pending: bigint;
-  /** Reserved by calls under way. */
   open: bigint;
   isReady: boolean;
   loading: Promise<void> | undefined;
@@ -32,7 +24,7 @@ interface Item {
   readonly purses: readonly Purse[];
 }
 
-export interface BookSources {
+export interface MonthSources {
   now(): Instant;
   /** What each scope has cost in the month by the ledger, in attodollars. */
   spent(month: TimeRange, scopes: readonly BudgetScope[]): Promise<readonly bigint[]>;
@@ -40,15 +32,12 @@ export interface BookSources {
   caughtUp(): Promise<void>;
 }
 
-/** A budget that nobody asked for this long is no longer read. */
-const RESTING_MS = 600_000;
-
 export class MonthBook {
-  readonly month: TimeRange;
+  readonly range: TimeRange;
   /** When the last reading that was good began; and how long it took. */
   readAt: Instant = Number.NEGATIVE_INFINITY;
   readMs = 0;
-  readonly #sources: BookSources;
+  readonly #sources: MonthSources;
   /** Reading and carrying usage to the ledger, one at a time. */
   readonly #turns: Turns;
   readonly #purses = new Map<string, Purse>();
@@ -57,15 +46,15 @@ export class MonthBook {
   #carried: string[] = [];
   #refreshing: Promise<void> | undefined;
 
-  constructor(month: TimeRange, sources: BookSources, turns: Turns) {
-    this.month = month;
+  constructor(range: TimeRange, sources: MonthSources, turns: Turns) {
+    this.range = range;
     this.#sources = sources;
     this.#turns = turns;
   }
 
   /** The purse of a scope, which may not be ready yet. */
   purse(scope: BudgetScope): Purse {
-    const key = keyOf(scope);
+    const key = keyOfScope(scope);
     let purse = this.#purses.get(key);
     if (!purse) {
       const money = { spent: 0n, pending: 0n, open: 0n };
@@ -128,7 +117,7 @@ export class MonthBook {
     this.#forgetResting(began);
     const purses = [...this.#purses.values()];
     const spents = await this.#sources.spent(
-      this.month,
+      this.range,
       purses.map(({ scope }) => scope),
     );
     for (const [at, purse] of purses.entries()) purse.spent = spents[at]!;
@@ -142,32 +131,5 @@ export class MonthBook {
     for (const [key, { open, loading, askedAt }] of this.#purses) {
       if (open === 0n && !loading && now - askedAt > RESTING_MS) this.#purses.delete(key);
     }
-  }
-}
-
-function keyOf(scope: BudgetScope): string {
-  switch (scope.kind) {
-    case "account":
-      return "account";
-    case "apiKey":
-      return `apiKey ${scope.apiKeyId}`;
-    case "tag":
-      return `${scope.tag} ${scope.value}`;
-    default:
-      return scope satisfies never;
-  }
-}
-
-/** Whether usage of the spender is held to the scope. */
-export function covers(scope: BudgetScope, { apiKeyId, annotations }: Spender): boolean {
-  switch (scope.kind) {
-    case "account":
-      return true;
-    case "apiKey":
-      return scope.apiKeyId === apiKeyId;
-    case "tag":
-      return annotations[scope.tag] === scope.value;
-    default:
-      return scope satisfies never;
   }
 }

@@ -80,7 +80,7 @@ export class Notifier {
       if (this.#isClosing) return;
       await this.#notice(subscriber);
     }
-    const due = await this.#parts.notices.due(NOTICES_AT_ONCE);
+    const due = await this.#parts.notices.take(NOTICES_AT_ONCE);
     const byAccount = new Map(subscribers.map((one) => [one.account, one]));
     await Promise.all(due.map((notice) => this.#send(notice, byAccount.get(notice.account))));
   }

@@ -3,7 +3,7 @@
  * stays below its limit in 61 cells never passes it in any sixty seconds; a request is forgotten up to a second late.
  */
 
-const CELL_MS = 1_000;
+export const CELL_MS = 1_000;
 const CELLS = 61;
 /** Keys of one account that are counted; at the limit those that rest are forgotten. */
 const KEYS_MAX = 10_000;
@@ -15,6 +15,14 @@ export interface RateAnswer {
   readonly remaining: number;
   /** Milliseconds until the oldest of the requests is forgotten. */
   readonly resetMs: number;
+}
+
+/** Who counts requests: in memory at once, or with other processes. */
+export interface Rates {
+  /** Counts a request of the key, unless the limit is reached. @param limit undefined for none. */
+  take(account: string, apiKeyId: string, limit: bigint | undefined): RateAnswer | Promise<RateAnswer>;
+  /** Requests of the last minute of the account's busiest key. */
+  busiest(account: string): number | Promise<number>;
 }
 
 class Window {
@@ -51,7 +59,7 @@ class Window {
   }
 }
 
-export class RequestRates {
+export class RequestRates implements Rates {
   readonly #accounts = new Map<string, Map<string, Window>>();
   readonly #nowMs: () => number;
 
@@ -60,7 +68,6 @@ export class RequestRates {
     this.#nowMs = nowMs;
   }
 
-  /** Counts a request of the key, unless the limit is reached. @param limit undefined for none. */
   take(account: string, apiKeyId: string, limit: bigint | undefined): RateAnswer {
     const now = this.#nowMs();
     const window = this.#window(account, apiKeyId);
@@ -72,7 +79,6 @@ export class RequestRates {
     return { isAllowed, remaining: Math.max(0, most - window.count), resetMs };
   }
 
-  /** Requests of the last minute of the account's busiest key. */
   busiest(account: string): number {
     const second = Math.floor(this.#nowMs() / CELL_MS);
     let most = 0;

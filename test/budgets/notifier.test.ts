@@ -11,6 +11,7 @@ import { type TestContext, test } from "node:test";
 import type { NoticeTry } from "../../src/budgets/notifier.ts";
 import { isInside } from "../../src/budgets/webhook.ts";
 import { Service } from "../../src/service.ts";
+import { until as untilTrue } from "../until.ts";
 
 const ACCOUNT = "acme";
 const SECRET = "whsec_0123456789abcdef";
@@ -75,11 +76,7 @@ async function spend(service: Service, usd: number): Promise<void> {
   await service.writeUsage(ACCOUNT, { bytes, contentType: "application/json", contentEncoding: "" });
 }
 
-async function until(is: () => boolean): Promise<void> {
-  for (let tries = 0; !is() && tries < 300; tries += 1) await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.ok(is(), is.toString());
-}
-
+const until = (is: () => boolean): Promise<true> => untilTrue(is.toString(), is) as Promise<true>;
 const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 150));
 
 test("each threshold once a month, signed; a new month begins anew", async (t) => {
