@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-const PARTS = ["baselines", "gateway"] as const;
+const PARTS = ["baselines", "gateway", "clickhouse"] as const;
 type Part = (typeof PARTS)[number];
 
 const mark = (name: Part, at: "begin" | "end"): string => `<!-- ${name}:${at} -->`;

@@ -6,6 +6,7 @@ import { type IngestFigures, ingestTable } from "./ingest.ts";
 import { type RatingFigures, ratingTable } from "./rating.ts";
 import { READERS, type ReadersFigures, readersTable } from "./readers.ts";
 import { REPORT_DAYS, type ReportFigures, reportTable, WARM_REPORTS, ZONE } from "./report.ts";
+import { type ReportGrowthFigures, reportGrowthTable } from "./report-growth.ts";
 import { CONNECTIONS } from "./server.ts";
 import { EVENTS_PER_CALL, HISTORY_DAYS, SERIES } from "./usage.ts";
 
@@ -19,15 +20,18 @@ export interface Measured {
   readonly readers: ReadersFigures;
   /** Empty when it was not asked for. */
   readonly growth: readonly GrowthFigures[];
+  /** Likewise. */
+  readonly reportGrowth: readonly ReportGrowthFigures[];
 }
 
-export function tablesOf({ ingest, report, rating, readers, growth }: Measured): string {
+export function tablesOf({ ingest, report, rating, readers, growth, reportGrowth }: Measured): string {
   const grown = growth.length > 0 ? [growthTable(growth), weightTable(growth)] : [];
+  if (reportGrowth.length > 0) grown.push(reportGrowthTable(reportGrowth));
   return [ingestTable(ingest), reportTable(report), ratingTable(rating), readersTable(readers), ...grown].join("\n\n");
 }
 
 export function documentOf(measured: Measured): string {
-  const { ingest: figures, report, growth } = measured;
+  const { ingest: figures, report, growth, reportGrowth } = measured;
   const events = count(measured.events);
   const bytes = count(figures[0]!.bytesPerEvent);
   const inACall = count(EVENTS_PER_CALL);
@@ -55,7 +59,8 @@ ${ingestTable(figures)}
 \`billingUsage\` of ${REPORT_DAYS} days of \`${ZONE}\`
 by \`model_name\`, \`api_key_id\` and \`annotations.team\`, on the ${events} events of ${HISTORY_DAYS} days from
 above, from the request to the last byte of the answer. "first" is the first report after the server's start; "warm" are
-the ${WARM_REPORTS} after it, one at a time.
+the ${WARM_REPORTS} after it, one at a time. "server CPU" is that of all its threads for a warm report; "bare server" is the floor:
+the median of calls by the same client to a server that sends as many bytes and makes none of them.
 
 ${reportTable(report)}
 
@@ -70,7 +75,17 @@ The same grouping on ${events} events of a year: all pieces are asked at once ov
 are written alone, and once more while ${READERS} readers ask for the month's report without a pause, each over its own connection.
 
 ${readersTable(measured.readers)}
-${growth.length > 0 ? growthText(growth) : ""}`;
+${reportGrowth.length > 0 ? reportGrowthText(reportGrowth) : ""}${growth.length > 0 ? growthText(growth) : ""}`;
+}
+
+function reportGrowthText(stages: readonly ReportGrowthFigures[]): string {
+  return `
+## The report as events become more
+
+The month's report from above, while the same ${SERIES} series count more and more events of the same ${HISTORY_DAYS} days: one run each.
+
+${reportGrowthTable(stages)}
+`;
 }
 
 function growthText(growth: readonly GrowthFigures[]): string {

@@ -1,7 +1,8 @@
 /** How fast the month's report comes out over HTTP. */
 
+import { bareAnswerMs } from "./bare-answers.ts";
 import { count, median, quantile, table } from "./figures.ts";
-import { ACCOUNT, agent, call, startServer } from "./server.ts";
+import { ACCOUNT, agent, call, cpuSeconds, startServer } from "./server.ts";
 import { step } from "./step.ts";
 
 export const WARM_REPORTS = 100;
@@ -14,6 +15,10 @@ export interface ReportFigures {
   readonly firstMs: number;
   readonly warmMsP50: number;
   readonly warmMsP99: number;
+  /** CPU of all threads of the server for a warm report. */
+  readonly serverCpuMs: number;
+  /** What the same number of bytes takes from a server that makes nothing; the median. */
+  readonly bareMs: number;
 }
 
 export const GROUP_BY = ["model_name", "api_key_id", "annotations.team"];
@@ -36,6 +41,7 @@ export function reportUrl(server: string, range: ReturnType<typeof daysBack>): s
 export async function measureReport(runs: number, dataFolder: string): Promise<ReportFigures> {
   const firsts: number[] = [];
   const warms: number[][] = [];
+  const cpuMs: number[] = [];
   let last: Buffer = Buffer.alloc(0);
   for (let run = 1; run <= runs; run += 1) {
     const server = await startServer(dataFolder);
@@ -51,7 +57,9 @@ export async function measureReport(runs: number, dataFolder: string): Promise<R
       await call(`${server.url}/healthz`);
       firsts.push(await timed());
       const warm: number[] = [];
+      const cpuBefore = await cpuSeconds(server.url);
       for (; warm.length < WARM_REPORTS; add(1)) warm.push(await timed());
+      cpuMs.push((((await cpuSeconds(server.url)) - cpuBefore) * 1000) / WARM_REPORTS);
       return warm;
     });
     warms.push(times);
@@ -65,12 +73,14 @@ export async function measureReport(runs: number, dataFolder: string): Promise<R
     firstMs: median(firsts),
     warmMsP50: median(warms.map(median)),
     warmMsP99: median(warms.map((times) => quantile(times, 0.99))),
+    serverCpuMs: median(cpuMs),
+    bareMs: await bareAnswerMs(last.length),
   };
 }
 
 export function reportTable(report: ReportFigures): string {
   return table([
-    ["Report", "rows", "KB", "first ms", "warm p50 ms", "warm p99 ms"],
+    ["Report", "rows", "KB", "first ms", "warm p50 ms", "warm p99 ms", "server CPU ms", "bare server ms"],
     [
       `${REPORT_DAYS} days, ${ZONE}`,
       count(report.rows),
@@ -78,6 +88,8 @@ export function reportTable(report: ReportFigures): string {
       report.firstMs.toFixed(1),
       report.warmMsP50.toFixed(1),
       report.warmMsP99.toFixed(1),
+      report.serverCpuMs.toFixed(1),
+      report.bareMs.toFixed(1),
     ],
   ]);
 }

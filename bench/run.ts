@@ -4,6 +4,7 @@
  *   npm run bench                       1,000,000 events, 3 runs; writes docs/benchmarks.md
  *   npm run bench -- --full             and 10,000,000 events into one file, with ids in order and random ones
  *   npm run bench -- --growth 2000000   the same up to so many
+ *   npm run bench -- --report-growth 30000000   and the month's report on 1, 3, 10, 30 million events, up to so many
  *   npm run bench -- --quick            100,000 events, 1 run; writes nothing
  *   npm run bench -- --events 300000 --runs 2
  *
@@ -23,6 +24,7 @@ import { INGEST, measureIngest } from "./ingest.ts";
 import { measureRating } from "./rating.ts";
 import { measureReaders } from "./readers.ts";
 import { measureReport } from "./report.ts";
+import { measureReportGrowth } from "./report-growth.ts";
 import { EVENTS_PER_CALL } from "./usage.ts";
 
 const EVENTS = 1_000_000;
@@ -36,6 +38,8 @@ interface Plan {
   readonly runs: number;
   /** How far the file is to grow, in events; 0: not measured. */
   readonly growth: number;
+  /** How many events of 90 days the report is to be asked on; 0: not measured. */
+  readonly reportGrowth: number;
   /** The document to write, if any. */
   readonly document: string | undefined;
   readonly command: string;
@@ -50,9 +54,10 @@ function planOf(words: readonly string[]): Plan {
       events: { type: "string" },
       runs: { type: "string" },
       growth: { type: "string" },
+      "report-growth": { type: "string" },
     },
   });
-  const whole = (name: "events" | "runs" | "growth", fallback: number): number => {
+  const whole = (name: "events" | "runs" | "growth" | "report-growth", fallback: number): number => {
     const value = Number(values[name] ?? fallback);
     if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: ${values[name]} is not a count`);
     return value;
@@ -61,6 +66,7 @@ function planOf(words: readonly string[]): Plan {
   const growth = values.full || values.growth !== undefined ? whole("growth", EVENTS_FULL) : 0;
   return {
     growth: Math.ceil(growth / EVENTS_PER_CALL) * EVENTS_PER_CALL,
+    reportGrowth: values["report-growth"] === undefined ? 0 : whole("report-growth", 0),
     events: Math.ceil(asked / EVENTS_PER_CALL) * EVENTS_PER_CALL,
     runs: whole("runs", values.quick ? 1 : RUNS),
     document: values.quick ? undefined : DOCUMENT,
@@ -79,7 +85,9 @@ async function measure(plan: Plan, folder: string): Promise<Measured> {
   if (plan.growth > 0) {
     for (const ids of ["ordered", "random"] as const) growth.push(await measureGrowth(ids, plan.growth, folder));
   }
-  return { command: plan.command, events: plan.events, runs: plan.runs, ingest, report, rating, readers, growth };
+  const reportGrowth = await measureReportGrowth(plan.reportGrowth, folder);
+  const { command, events, runs } = plan;
+  return { command, events, runs, ingest, report, rating, readers, growth, reportGrowth };
 }
 
 async function main(): Promise<void> {

@@ -6,10 +6,10 @@
 import { divideHalfEven, NANO_PER_USD, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
 import { METERS, type Meter, STREAMS, type Stream } from "../domain/usage.ts";
-import { difference } from "../domain/whole.ts";
+import { difference, type Whole, wholeOf } from "../domain/whole.ts";
 import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
 import { JsonBytes } from "./json-bytes.ts";
-import { secondsText, unpricedQuantities } from "./unpriced.ts";
+import { isTime, secondsText, UNPRICED_NAMES } from "./unpriced.ts";
 
 /** Milliseconds as a whole number of seconds, rounded half-even. */
 function wholeSeconds(ms: bigint): bigint {
@@ -20,7 +20,7 @@ const METER_AT = Object.fromEntries(METERS.map((meter, at) => [meter, at])) as R
 /** What a row takes, about: room for all rows is made at once. */
 const ROW_BYTES = 640;
 
-/** Writes the fields of a row between its times and its usage type. */
+/** Writes the fields of a row between its times and its cost. */
 type Fields = (row: UsageRow, out: JsonBytes) => void;
 
 /**
@@ -56,69 +56,125 @@ interface RowForm {
 /** What the rows of a group have in common. */
 interface GroupForm {
   readonly fields: Fields;
-  readonly beforeCost: Buffer;
   /** From the end of the cost on, of a row without and with unpriced usage. */
   readonly afterPriced: Buffer;
   readonly afterUnpriced: Buffer;
 }
 
-const COMMA = Buffer.from(",");
+const EMPTY = Buffer.alloc(0);
 
-function writeRows(rows: readonly UsageRow[], stream: Stream, { timezone, contracted }: RowForm, out: JsonBytes): void {
-  const groups = new Map<RowGroup, GroupForm>();
-  let bucket: UsageRow["bucket"] | undefined;
-  let times = COMMA;
-  for (const [at, row] of rows.entries()) {
-    if (row.bucket !== bucket) {
-      bucket = row.bucket;
-      const [start, end] = [formatInZone(bucket.start, timezone), formatInZone(bucket.end, timezone)];
-      times = Buffer.from(`{"startTime":"${start}","endTime":"${end}",`);
-    }
-    let group = groups.get(row.group);
-    if (!group) {
-      group = groupForm(row.group, stream);
-      groups.set(row.group, group);
-    }
-    if (at > 0) out.bytes(COMMA);
-    out.bytes(times);
-    group.fields(row, out);
-    const nanos = nanosOfAtto(row.atto);
-    out.bytes(group.beforeCost).integer(nanos).bytes(COST);
-    writeMoney(nanos, out);
-    if (contracted) {
-      out.bytes(LIST_COST);
-      writeMoney(nanosOfAtto(row.listAtto), out);
-    }
-    if (row.unpriced.size === 0) out.bytes(group.afterPriced);
-    else
-      out
-        .bytes(UNPRICED)
-        .text(JSON.stringify(unpricedQuantities(row.unpriced)).slice(1))
-        .bytes(group.afterUnpriced);
-  }
+function writeRows(rows: readonly UsageRow[], stream: Stream, form: RowForm, out: JsonBytes): void {
+  const writer = new RowWriter(stream, form, out);
+  for (const row of rows) writer.write(row);
 }
 
-function groupForm(group: RowGroup, stream: Stream): GroupForm {
-  const afterUnpriced = `,"group":${JSON.stringify(Object.fromEntries(group.values))}}`;
-  return {
-    fields: STREAM_FIELDS[stream](group),
-    beforeCost: Buffer.from(`,"usageType":"${group.usageType}","costNanoUsd":`),
-    afterPriced: Buffer.from(`},"unpricedQuantities":[]${afterUnpriced}`),
-    afterUnpriced: Buffer.from(afterUnpriced),
-  };
+/** Writes rows one after the other; those of a bucket should follow each other. */
+class RowWriter {
+  readonly #stream: Stream;
+  readonly #form: RowForm;
+  readonly #out: JsonBytes;
+  readonly #groups = new Map<RowGroup, GroupForm>();
+  #bucket: UsageRow["bucket"] | undefined;
+  #isFirst = true;
+  /** From the comma before a row to its fields. */
+  #times = EMPTY;
+  #end = "";
+
+  constructor(stream: Stream, form: RowForm, out: JsonBytes) {
+    this.#stream = stream;
+    this.#form = form;
+    this.#out = out;
+  }
+
+  write(row: UsageRow): void {
+    const out = this.#out;
+    if (row.bucket !== this.#bucket) this.#begin(row.bucket);
+    const group = this.#groups.get(row.group) ?? this.#groupForm(row.group);
+    out.bytes(this.#isFirst ? this.#times.subarray(1) : this.#times);
+    this.#isFirst = false;
+    group.fields(row, out);
+    const { atto, listAtto, unpriced } = row.cost();
+    const nanos = wholeOf(nanosOfAtto(atto));
+    out.integer(nanos).bytes(COST);
+    writeMoney(nanos, out);
+    if (this.#form.contracted) {
+      out.bytes(LIST_COST);
+      writeMoney(wholeOf(nanosOfAtto(listAtto)), out);
+    }
+    if (unpriced.size === 0) out.bytes(group.afterPriced);
+    else {
+      writeUnpriced(unpriced, out);
+      out.bytes(group.afterUnpriced);
+    }
+  }
+
+  #begin(bucket: UsageRow["bucket"]): void {
+    const { timezone } = this.#form;
+    // Most often a bucket begins where the one before ends.
+    const start = this.#bucket?.end === bucket.start ? this.#end : formatInZone(bucket.start, timezone);
+    this.#end = formatInZone(bucket.end, timezone);
+    this.#bucket = bucket;
+    this.#times = Buffer.from(`,{"startTime":"${start}","endTime":"${this.#end}",`);
+  }
+
+  #groupForm(group: RowGroup): GroupForm {
+    const words = JSON.stringify(Object.fromEntries(group.values));
+    const afterPriced = Buffer.from(`${NOTHING_UNPRICED},"group":${words}}`);
+    const form = {
+      fields: STREAM_FIELDS[this.#stream](group, `,"usageType":"${group.usageType}","costNanoUsd":`),
+      afterPriced,
+      afterUnpriced: afterPriced.subarray(NOTHING_UNPRICED.length),
+    };
+    this.#groups.set(group, form);
+    return form;
+  }
 }
 
 // Each money stays open for what comes after it, so that a row is made of few pieces.
 const COST = Buffer.from(',"cost":{"currencyCode":"USD","units":"');
 const LIST_COST = Buffer.from('},"listCost":{"currencyCode":"USD","units":"');
 const UNPRICED = Buffer.from('},"unpricedQuantities":[');
+const NOTHING_UNPRICED = '},"unpricedQuantities":[]';
 const NANOS = Buffer.from('","nanos":');
+const PLAIN_NANO_PER_USD = Number(NANO_PER_USD);
 
-function writeMoney(nanos: bigint, out: JsonBytes): void {
+/** What is written before the amount of each component, with a comma before it, in the order they are told. */
+const BEFORE_AMOUNT = UNPRICED_NAMES.map(
+  ([component, name]) => [component, Buffer.from(`,{"quantity":"${name}","amount":"`)] as const,
+);
+const AFTER_AMOUNT = Buffer.from('"}');
+const CLOSE = Buffer.from("]");
+
+/** Writes what {@link unpricedQuantities} tells. */
+function writeUnpriced(unpriced: UsageRow["unpriced"], out: JsonBytes): void {
+  out.bytes(UNPRICED);
+  let isFirst = true;
+  for (const [component, before] of BEFORE_AMOUNT) {
+    const quantity = unpriced.get(component);
+    if (quantity === undefined) continue;
+    out.bytes(isFirst ? before.subarray(1) : before);
+    isFirst = false;
+    if (isTime(component)) out.text(secondsText(quantity));
+    else out.integer(quantity);
+    out.bytes(AFTER_AMOUNT);
+  }
+  out.bytes(CLOSE);
+}
+
+/** Writes nanodollars that were rounded. Both parts are exact in plain numbers too: a remainder is, and so is what is left. */
+function writeMoney(nanos: Whole, out: JsonBytes): void {
+  if (typeof nanos === "bigint") {
+    out
+      .integer(nanos / NANO_PER_USD)
+      .bytes(NANOS)
+      .integer(nanos % NANO_PER_USD);
+    return;
+  }
+  const rest = nanos % PLAIN_NANO_PER_USD;
   out
-    .integer(nanos / NANO_PER_USD)
+    .integer((nanos - rest) / PLAIN_NANO_PER_USD)
     .bytes(NANOS)
-    .integer(nanos % NANO_PER_USD);
+    .integer(rest);
 }
 
 /** The value of a dimension when the group has it, "" otherwise. */
@@ -135,20 +191,23 @@ const BEFORE_UNCACHED = Buffer.from('","uncachedPromptTokens":"');
 const BEFORE_COMPLETION = Buffer.from('","completionTokens":"');
 const BEFORE_AUDIO = Buffer.from('","audioInputSeconds":');
 const BEFORE_IMAGES = Buffer.from(',"imageCount":"');
-const ZERO = Buffer.from("0");
+const NO_AUDIO_OR_IMAGES = '","audioInputSeconds":0,"imageCount":"0';
 
-function serverlessFields(group: RowGroup): Fields {
+function serverlessFields(group: RowGroup, beforeCost: string): Fields {
   const beforePrompt = Buffer.from(`"modelName":${JSON.stringify(grouped(group, "model_name"))},"promptTokens":"`);
-  const afterImages = Buffer.from(`","apiKeyId":${JSON.stringify(grouped(group, "api_key_id"))}`);
+  const apiKeyId = JSON.stringify(grouped(group, "api_key_id"));
   // Most usage is of text alone.
-  const textOnly = Buffer.concat([BEFORE_AUDIO, ZERO, BEFORE_IMAGES, ZERO, afterImages]);
+  const textOnly = Buffer.from(`${NO_AUDIO_OR_IMAGES}","apiKeyId":${apiKeyId}${beforeCost}`);
+  const afterImages = textOnly.subarray(NO_AUDIO_OR_IMAGES.length);
   return (row, out) => {
-    const prompt = row.quantity(METER_AT.promptTokens);
-    const cached = row.quantity(METER_AT.cachedPromptTokens);
+    const { cells, first } = row.amounts();
+    const prompt = cells[first + METER_AT.promptTokens]!;
+    const cached = cells[first + METER_AT.cachedPromptTokens]!;
     out.bytes(beforePrompt).integer(prompt).bytes(BEFORE_CACHED).integer(cached);
     out.bytes(BEFORE_UNCACHED).integer(difference(prompt, cached));
-    out.bytes(BEFORE_COMPLETION).integer(row.quantity(METER_AT.completionTokens));
-    const [audioMs, images] = [row.quantity(METER_AT.audioInputMs), row.quantity(METER_AT.imageCount)];
+    out.bytes(BEFORE_COMPLETION).integer(cells[first + METER_AT.completionTokens]!);
+    const audioMs = cells[first + METER_AT.audioInputMs]!;
+    const images = cells[first + METER_AT.imageCount]!;
     if (!audioMs && !images) out.bytes(textOnly);
     else
       out
@@ -160,7 +219,7 @@ function serverlessFields(group: RowGroup): Fields {
   };
 }
 
-function dedicatedFields(group: RowGroup): Fields {
+function dedicatedFields(group: RowGroup, beforeCost: string): Fields {
   const deploymentId = JSON.stringify(grouped(group, "deployment_name").split("/").at(-1));
   const acceleratorType = JSON.stringify(grouped(group, "accelerator_type"));
   // What is true of a deployment is told only where the grouping fixes the deployment.
@@ -168,13 +227,13 @@ function dedicatedFields(group: RowGroup): Fields {
   return (row, out) =>
     out.text(
       `"deploymentId":${deploymentId},"acceleratorType":${acceleratorType},` +
-        `"acceleratorSeconds":"${wholeSeconds(BigInt(row.quantity(METER_AT.acceleratorMs)))}",` +
+        `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}",` +
         `"baseModel":${JSON.stringify(fixed ? row.shared("baseModel") : "")},` +
-        `"placement":${JSON.stringify(fixed ? row.shared("placement") : "")}`,
+        `"placement":${JSON.stringify(fixed ? row.shared("placement") : "")}${beforeCost}`,
     );
 }
 
-function trainingFields(group: RowGroup): Fields {
+function trainingFields(group: RowGroup, beforeCost: string): Fields {
   const [jobId, jobType, acceleratorType, baseModel] = ["job_id", "job_type", "accelerator_type", "base_model"].map(
     (dimension) => JSON.stringify(grouped(group, dimension)),
   );
@@ -185,16 +244,16 @@ function trainingFields(group: RowGroup): Fields {
     );
     const annotations = Object.fromEntries(tags.filter(([, value]) => value !== ""));
     out.text(
-      `"jobId":${jobId},"jobType":${jobType},"tokens":"${row.quantity(METER_AT.tokens)}",` +
+      `"jobId":${jobId},"jobType":${jobType},"tokens":"${row.quantities[METER_AT.tokens]}",` +
         `"acceleratorType":${acceleratorType},` +
-        `"acceleratorSeconds":"${wholeSeconds(BigInt(row.quantity(METER_AT.acceleratorMs)))}","baseModel":${baseModel},` +
+        `"acceleratorSeconds":"${wholeSeconds(row.quantities[METER_AT.acceleratorMs]!)}","baseModel":${baseModel},` +
         `"trainingSessionId":${JSON.stringify(fixed ? row.shared("trainingSessionId") : "")},` +
-        `"annotations":${JSON.stringify(annotations)}`,
+        `"annotations":${JSON.stringify(annotations)}${beforeCost}`,
     );
   };
 }
 
-const STREAM_FIELDS: Readonly<Record<Stream, (group: RowGroup) => Fields>> = {
+const STREAM_FIELDS: Readonly<Record<Stream, (group: RowGroup, beforeCost: string) => Fields>> = {
   SERVERLESS: serverlessFields,
   DEDICATED_DEPLOYMENT: dedicatedFields,
   TRAINING: trainingFields,

@@ -9,11 +9,35 @@ export function secondsText(ms: bigint): string {
   return fraction === "" ? `${ms / 1000n}` : `${ms / 1000n}.${fraction}`;
 }
 
-/** Each component that no price covers: tokens and images as whole numbers, time in seconds. */
+type Component = UsageRow["unpriced"] extends ReadonlyMap<infer Name, bigint> ? Name : never;
+
+/** How each component is called on the wire, in the order they are told. */
+const WIRE_NAMES: Readonly<Record<Component, string>> = {
+  uncachedPromptTokens: "uncachedPromptTokens",
+  cachedPromptTokens: "cachedPromptTokens",
+  completionTokens: "completionTokens",
+  audioInputMs: "audioInputSeconds",
+  imageCount: "imageCount",
+  acceleratorMs: "acceleratorSeconds",
+  tokens: "tokens",
+};
+
+/** The same in order. */
+export const UNPRICED_NAMES = Object.entries(WIRE_NAMES) as readonly (readonly [Component, string])[];
+
+/** Whether a component's quantity is in milliseconds, and told in seconds. */
+export function isTime(component: Component): boolean {
+  return component === "audioInputMs" || component === "acceleratorMs";
+}
+
+/**
+ * Each component that no price covers: tokens and images as whole numbers, time in seconds. The order is always the same:
+ * that of the map would tell in which order a ledger gave its sums.
+ */
 export function unpricedQuantities(unpriced: UsageRow["unpriced"]): { quantity: string; amount: string }[] {
-  return [...unpriced].map(([component, quantity]) => {
-    if (component === "audioInputMs") return { quantity: "audioInputSeconds", amount: secondsText(quantity) };
-    if (component === "acceleratorMs") return { quantity: "acceleratorSeconds", amount: secondsText(quantity) };
-    return { quantity: component, amount: quantity.toString() };
+  return UNPRICED_NAMES.flatMap(([component, quantity]) => {
+    const amount = unpriced.get(component);
+    if (amount === undefined) return [];
+    return [{ quantity, amount: isTime(component) ? secondsText(amount) : amount.toString() }];
   });
 }

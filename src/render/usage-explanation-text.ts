@@ -45,6 +45,7 @@ interface WireEvent {
   readonly receivedAt?: string;
   readonly late?: boolean;
   readonly voidTime?: string;
+  readonly estimated?: string;
   readonly [field: string]: unknown;
 }
 
@@ -64,6 +65,8 @@ export interface WireExplanation {
     readonly late: string;
     readonly lateDefinition: string;
     readonly unknownArrival: string;
+    readonly estimated: string;
+    readonly estimatedReasons?: Readonly<Record<string, string>>;
     readonly keptFrom?: string;
   };
   readonly deploymentSeconds: string;
@@ -176,8 +179,14 @@ function eventsLine({ events }: WireExplanation): string {
   const dropped = keptFrom === undefined ? "" : `Raw events before ${keptFrom} were dropped; since then `;
   return (
     `${dropped}${grouped(count)} ${name}${range}; ${grouped(late)} late (${lateDefinition})${unknown}; ` +
-    `${grouped(voided)} voided`
+    `${grouped(voided)} voided${estimatesText(events)}`
   );
+}
+
+function estimatesText({ estimated, estimatedReasons = {} }: NonNullable<WireExplanation["events"]>): string {
+  if (estimated === "0") return "";
+  const reasons = Object.entries(estimatedReasons).map(([reason, count]) => `${grouped(count)} ${plain(reason)}`);
+  return `; ${grouped(estimated)} estimated (${reasons.join(", ")})`;
 }
 
 const TIME_WIDTH = "2026-05-28T09:30:00.250Z".length;
@@ -196,6 +205,7 @@ export function eventLines(events: readonly WireEvent[]): string {
     const quantities = QUANTITIES.flatMap((name) =>
       event[name] === undefined ? [] : [`${name} ${numberText(event[name])}`],
     );
+    if (event.estimated !== undefined) quantities.push(`estimated (${plain(event.estimated)})`);
     const times = [event.time, event.receivedAt ?? "not known"].map((time) => time.padEnd(TIME_WIDTH));
     return `${times.join("  ")}  ${state.padEnd(6)}  ${plain(event.id)}  ${quantities.join(", ")}`.trimEnd();
   });

@@ -116,7 +116,9 @@ function placeOf({ book, line, match }: Unpriced["nearest"][number], { book: lis
   return `line ${line} of price book ${version} (${match})`;
 }
 
-function eventsJson({ count, voided, firstTime, lastTime, late, unknownArrival, keptFrom }: Told): object {
+function eventsJson(told: Told): object {
+  const { count, voided, firstTime, lastTime, late, unknownArrival, estimated, keptFrom } = told;
+  const reasons = [...estimated].sort(([a], [b]) => (a < b ? -1 : 1)).map(([reason, events]) => [reason, `${events}`]);
   return {
     count: count.toString(),
     voided: voided.toString(),
@@ -125,6 +127,8 @@ function eventsJson({ count, voided, firstTime, lastTime, late, unknownArrival, 
     late: late.toString(),
     lateDefinition: LATE,
     unknownArrival: unknownArrival.toString(),
+    estimated: [...estimated.values()].reduce((sum, one) => sum + one, 0n).toString(),
+    ...(reasons.length > 0 && { estimatedReasons: Object.fromEntries(reasons) }),
     ...(keptFrom !== undefined && { keptFrom: formatInstant(keptFrom) }),
   };
 }

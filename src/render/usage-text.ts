@@ -1,6 +1,6 @@
 /** Usage and account costs as tables for people. */
 
-import { divideHalfEven } from "../domain/money.ts";
+import { decimalText, divideHalfEven } from "../domain/money.ts";
 import { type TableColumn, textTable } from "./text-table.ts";
 import {
   costNanosOf,
@@ -206,13 +206,13 @@ function unpricedNote(rows: readonly WireRow[]): string {
       thousandths.set(quantity, (thousandths.get(quantity) ?? 0n) + thousandthsOf(amount));
     }
   }
-  const parts = [...thousandths].map(([quantity, sum]) => `${grouped(decimalText(sum))} ${quantity}`);
+  const parts = [...thousandths].map(([quantity, sum]) => `${grouped(textOfThousandths(sum))} ${quantity}`);
   return `No price covers ${parts.join(", ")}; the costs above leave them out.`;
 }
 
 function sumText(rows: readonly WireRow[], field: string): string {
   if (field !== "audioInputSeconds") return rows.reduce((sum, row) => sum + integerOf(row[field]), 0n).toString();
-  return decimalText(rows.reduce((sum, row) => sum + thousandthsOf(digitsOf(row[field]) ?? "0"), 0n));
+  return textOfThousandths(rows.reduce((sum, row) => sum + thousandthsOf(digitsOf(row[field]) ?? "0"), 0n));
 }
 
 function thousandthsOf(decimal: string): bigint {
@@ -221,7 +221,6 @@ function thousandthsOf(decimal: string): bigint {
   return /^\d+$/.test(digits) ? BigInt(digits) : 0n;
 }
 
-function decimalText(thousandths: bigint): string {
-  const fraction = (thousandths % 1000n).toString().padStart(3, "0").replace(/0+$/, "");
-  return fraction === "" ? `${thousandths / 1000n}` : `${thousandths / 1000n}.${fraction}`;
+function textOfThousandths(thousandths: bigint): string {
+  return decimalText({ numerator: thousandths, scale: 3 });
 }

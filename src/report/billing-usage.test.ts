@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { moneyOfAtto } from "../domain/money.ts";
 import { METERS, type SeriesField } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { SumRow } from "../ledger/ledger.ts";
 import { loadPriceBook } from "../rating/book.ts";
 import { rowJson } from "../render/billing-usage.ts";
+import { unpricedQuantities } from "../render/unpriced.ts";
 import { foldRows } from "./billing-usage.ts";
 import { planUsage } from "./usage-plan.ts";
 
@@ -56,10 +58,13 @@ test("rows of plain numbers, of bigints and of both are the same, past the safe 
       return { exact, mixed: isPlain ? { ...exact, plain: { cells, first: 1 } } : exact };
     });
     const text = (rows: readonly SumRow[]) =>
-      foldRows(rows, PLAN, STREAM, FACTS).map((row) => [
-        rowJson(row, "SERVERLESS", { timezone: "UTC", contracted: true }),
-        `${row.events} ${row.quantities} ${row.atto} ${[...row.unpriced]}`,
-      ]);
+      foldRows(rows, PLAN, STREAM, FACTS).map((row) => {
+        const json = rowJson(row, "SERVERLESS", { timezone: "UTC", contracted: true });
+        const wire = JSON.parse(json) as { unpricedQuantities: unknown; cost: unknown };
+        assert.deepEqual(wire.unpricedQuantities, unpricedQuantities(row.unpriced));
+        assert.deepEqual(wire.cost, moneyOfAtto(row.atto));
+        return [json, `${row.events} ${row.quantities} ${row.atto} ${[...row.unpriced]}`];
+      });
     assert.deepEqual(text(sums.map(({ mixed }) => mixed)), text(sums.map(({ exact }) => exact)));
   });
   fc.assert(property);

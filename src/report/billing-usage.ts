@@ -5,14 +5,17 @@ import { DIMENSION_FIELD } from "../domain/dimension.ts";
 import type { Instant } from "../domain/time.ts";
 import { METERS, type SeriesField, type Stream, type UsageType } from "../domain/usage.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
-import type { Whole } from "../domain/whole.ts";
 import type { SumRow } from "../ledger/ledger.ts";
 import type { Component } from "../rating/price.ts";
-import { priceEdges, type Tariff } from "../rating/rate.ts";
+import { priceEdges, type Rated, segmentRates, type Tariff, type UnitRates } from "../rating/rate.ts";
 import {
+  type Amounts,
+  addCost,
   addUnpriced,
+  amountsOf,
+  attributesOf,
   type Cost,
-  forEachPriced,
+  openCost,
   type ReportSources,
   rateBoth,
   readSums,
@@ -35,8 +38,10 @@ export interface UsageRow extends Cost {
   readonly events: bigint;
   /** In the order of METERS. */
   readonly quantities: readonly bigint[];
-  /** One of them by its place, as a number where that is a safe integer. */
-  quantity(meter: number): Whole;
+  /** The same in the form that costs least. */
+  amounts(): Amounts;
+  /** `atto`, `listAtto` and `unpriced`, together: they are made anew each time that they are asked for. */
+  cost(): Cost;
   /** The value that all usage of the row shares in a field, "" where it shares none. */
   shared(field: SeriesField): string;
 }
@@ -106,107 +111,147 @@ export interface FoldFacts {
 /** The rows of one group, by the place of their bucket. */
 interface GroupRows {
   readonly group: RowGroup;
-  readonly byBucket: (OpenRow | undefined)[];
+  readonly byBucket: (FoldedRow | undefined)[];
 }
 
-const NONE: Map<Component, bigint> = new Map();
+/** What the sums of one set of values have in common. */
+interface SumSet {
+  readonly rows: GroupRows;
+  /** Those that the sums' values are of. */
+  readonly fields: readonly SeriesField[];
+  /** The unit prices of a segment. */
+  readonly rates: (segment: number) => UnitRates;
+}
+
+interface OwnSum {
+  readonly sum: SumRow;
+  readonly set: SumSet;
+}
+
+const NONE: ReadonlyMap<Component, bigint> = new Map();
 
 /**
- * A row that sums are added to: one object a row, since a report has thousands and garbage is what it waits for. Most
- * rows are of one sum, and most readers need few of its quantities: they are added up when they are asked for.
+ * A row holds the sums that it is made of, most often one, and adds up and prices what it is asked for: a report has
+ * thousands of rows, and what lives as long as the report is what its garbage collection waits for.
  */
-class OpenRow implements UsageRow {
+class FoldedRow implements UsageRow {
   readonly bucket: Bucket;
-  readonly group: RowGroup;
-  atto: bigint;
-  listAtto: bigint;
-  unpriced: Map<Component, bigint> = NONE;
-  readonly #fields: readonly SeriesField[];
   readonly #sum: SumRow;
-  #others: SumRow[] | undefined;
+  readonly #set: SumSet;
+  #others: OwnSum[] | undefined;
 
-  constructor({ bucket, group, fields }: RowPlace, sum: SumRow, rated: RatedSum) {
+  constructor(bucket: Bucket, sum: SumRow, set: SumSet) {
     this.bucket = bucket;
-    this.group = group;
-    this.#fields = fields;
     this.#sum = sum;
-    this.atto = rated.atto;
-    this.listAtto = rated.listAtto;
-    this.#addUnpriced(rated);
+    this.#set = set;
   }
 
-  add(sum: SumRow, rated: RatedSum): void {
-    if (this.#others) this.#others.push(sum);
-    else this.#others = [sum];
-    this.atto += rated.atto;
-    this.listAtto += rated.listAtto;
-    this.#addUnpriced(rated);
+  add(sum: SumRow, set: SumSet): void {
+    if (this.#others) this.#others.push({ sum, set });
+    else this.#others = [{ sum, set }];
   }
 
-  #addUnpriced({ unpriced }: RatedSum): void {
-    if (unpriced.length === 0) return;
-    if (this.unpriced === NONE) this.unpriced = new Map();
-    addUnpriced(this.unpriced, unpriced);
+  get group(): RowGroup {
+    return this.#set.rows.group;
+  }
+
+  cost(): Cost {
+    if (this.#others) return this.#addedCost();
+    const { atto, listAtto, unpriced } = rateBoth(this.#sum, this.#set.rates(this.#sum.segment));
+    return { atto, listAtto, unpriced: unpriced.length === 0 ? NONE : unpricedMap(unpriced) };
+  }
+
+  #addedCost(): Cost {
+    const cost = openCost();
+    for (const { sum, set } of this.#sums()) addCost(cost, rateBoth(sum, set.rates(sum.segment)));
+    return cost;
+  }
+
+  get atto(): bigint {
+    return this.cost().atto;
+  }
+
+  get listAtto(): bigint {
+    return this.cost().listAtto;
+  }
+
+  get unpriced(): Cost["unpriced"] {
+    return this.cost().unpriced;
   }
 
   get events(): bigint {
-    return this.#sums().reduce((total, { events }) => total + events, 0n);
+    return this.#sums().reduce((total, { sum }) => total + sum.events, 0n);
   }
 
   get quantities(): readonly bigint[] {
-    return METERS.map((_, meter) => BigInt(this.quantity(meter)));
+    const { cells, first } = this.amounts();
+    return METERS.map((_, meter) => BigInt(cells[first + meter]!));
   }
 
-  quantity(meter: number): Whole {
-    const { plain } = this.#sum;
-    return plain && !this.#others ? plain.cells[plain.first + meter]! : this.#added(meter);
+  amounts(): Amounts {
+    return this.#others ? this.#added() : amountsOf(this.#sum);
   }
 
-  #sums(): readonly SumRow[] {
-    return this.#others ? [this.#sum, ...this.#others] : [this.#sum];
+  #sums(): readonly OwnSum[] {
+    return [{ sum: this.#sum, set: this.#set }, ...(this.#others ?? [])];
   }
 
-  #added(meter: number): Whole {
-    let total = 0;
-    for (const { plain } of this.#sums()) {
-      if (plain === undefined) return this.#exactly(meter);
-      total += plain.cells[plain.first + meter]!;
-      if (total > Number.MAX_SAFE_INTEGER) return this.#exactly(meter);
+  #added(): Amounts {
+    const cells = new Float64Array(METERS.length);
+    for (const { sum } of this.#sums()) {
+      if (sum.plain === undefined) return this.#exactly();
+      for (let meter = 0; meter < cells.length; meter += 1) {
+        cells[meter]! += sum.plain.cells[sum.plain.first + meter]!;
+        if (cells[meter]! > Number.MAX_SAFE_INTEGER) return this.#exactly();
+      }
     }
-    return total;
+    return { cells, first: 0 };
   }
 
-  #exactly(meter: number): bigint {
-    return this.#sums().reduce((total, { quantities }) => total + quantities[meter]!, 0n);
+  #exactly(): Amounts {
+    const sums = this.#sums();
+    return {
+      cells: METERS.map((_, meter) => sums.reduce((all, { sum }) => all + sum.quantities[meter]!, 0n)),
+      first: 0,
+    };
   }
 
   shared(field: SeriesField): string {
-    const at = this.#fields.indexOf(field);
+    const at = this.#set.fields.indexOf(field);
     const first = this.#sum.values[at] ?? "";
-    return this.#sums().every(({ values }) => (values[at] ?? "") === first) ? first : "";
+    return this.#sums().every(({ sum: { values } }) => (values[at] ?? "") === first) ? first : "";
   }
 }
 
-type RatedSum = ReturnType<typeof rateBoth>;
-
-interface RowPlace extends Pick<UsageRow, "bucket" | "group"> {
-  /** Those that the sums' values are of. */
-  readonly fields: readonly SeriesField[];
+function unpricedMap(unpriced: Rated["unpriced"]): Map<Component, bigint> {
+  const total = new Map<Component, bigint>();
+  addUnpriced(total, unpriced);
+  return total;
 }
 
-/** Prices each sum and adds it to the row it belongs to. */
+/** Puts each sum into the row it belongs to. */
 export function foldRows(sums: readonly SumRow[], plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRow[] {
   const groups = new Map<string, GroupRows>();
   const { fields } = stream.question;
-  const pricing = { fields, edges: plan.edges, tariff: facts.tariff };
-  const rowsOf = (values: readonly string[]) => groupRows(values, stream, facts, groups);
-  forEachPriced(sums, pricing, rowsOf, ({ group, byBucket }, sum, rates) => {
+  const ratesOf = segmentRates(facts.tariff, plan.edges);
+  const setOf = (values: readonly string[]): SumSet | undefined => {
+    const rows = groupRows(values, stream, facts, groups);
+    return rows && { rows, fields, rates: ratesOf(attributesOf(fields, values)) };
+  };
+  const sets = new Map<readonly string[], SumSet | undefined>();
+  for (const sum of sums) {
+    let set = sets.get(sum.values);
+    if (set === undefined && !sets.has(sum.values)) {
+      set = setOf(sum.values);
+      sets.set(sum.values, set);
+    }
+    if (set === undefined) continue;
     const at = plan.bucketOf[sum.segment]!;
+    const { byBucket } = set.rows;
     const row = byBucket[at];
-    const rated = rateBoth(sum, rates);
-    if (row) row.add(sum, rated);
-    else byBucket[at] = new OpenRow({ bucket: plan.buckets[at]!, group, fields }, sum, rated);
-  });
+    if (row) row.add(sum, set);
+    else byBucket[at] = new FoldedRow(plan.buckets[at]!, sum, set);
+  }
   const ordered = [...groups.values()].sort((a, b) => compareGroups(a.group, b.group));
   const rows: UsageRow[] = [];
   for (let at = 0; at < plan.buckets.length; at += 1) {

@@ -1,5 +1,6 @@
 /** Which two books a question compares, and whose usage: the installation's list, or one account's contract. */
 
+import { accountIds } from "../accounts/account-ids.ts";
 import { LIST_SCOPE } from "../accounts/price-books.ts";
 import type { Accounts } from "../accounts/store.ts";
 import { Fault, problem } from "../domain/fault.ts";
@@ -32,8 +33,6 @@ interface BookDiffSources extends DiffSources {
   readonly tariffs: Tariffs;
   readonly readBook: ReadBook;
 }
-
-const ACCOUNTS_PER_PAGE = 200;
 
 /**
  * Compares two list books over the accounts, each with its own contract as it is now, or two contracts of one account.
@@ -119,12 +118,5 @@ async function accountsOf(
     if (missing.length > 0) throw new Fault(missing.map((value) => problem("not_found", "account", { value })));
     return named;
   }
-  const ids: string[] = [];
-  let pageToken: string | undefined;
-  do {
-    const page = await accounts.listAccounts(undefined, { pageSize: ACCOUNTS_PER_PAGE, pageToken });
-    ids.push(...page.items.map(({ id }) => id));
-    pageToken = page.nextPageToken;
-  } while (pageToken !== undefined);
-  return ids;
+  return Array.fromAsync(accountIds(accounts));
 }

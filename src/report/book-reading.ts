@@ -1,8 +1,8 @@
 /** Reads large price books in a thread, so that no other call waits: a text of 5 MiB can take more than ten seconds. */
 
 import { extname } from "node:path";
-import { Piscina } from "piscina";
-import { Fault, problem } from "../domain/fault.ts";
+import { Fault, orFault, overloaded, unavailable } from "../domain/fault.ts";
+import { Threads } from "../threads/threads.ts";
 import { type ReadBook, readBookText } from "./book-text.ts";
 import type { BookAnswer, BookTask } from "./book-thread.ts";
 
@@ -14,28 +14,46 @@ const RETRY_AFTER_SECONDS = 5;
 const IDLE_MS = 5_000;
 
 export class BookReading {
-  readonly #pool: Piscina<BookTask, BookAnswer> = new Piscina({
-    filename: new URL(`./book-thread${extname(import.meta.filename)}`, import.meta.url).href,
-    minThreads: 0,
-    maxThreads: 1,
-    idleTimeout: IDLE_MS,
-    maxQueue: BOOKS_PENDING_MAX,
-    recordTiming: false,
-  });
+  #thread: Threads | undefined;
+  #pending = 0;
+  #isClosed = false;
+  #idle: NodeJS.Timeout | undefined;
 
-  /** @throws Fault as readBookText does; `overloaded` when too many books wait. */
+  /** @throws Fault as readBookText does; `overloaded` when too many books wait; `unavailable` where a thread cannot start. */
   readonly read: ReadBook = async (text, kind) => {
     if (text.document.length <= READ_HERE_CHARACTERS_MAX) return readBookText(text, kind);
-    if (this.#pool.queueSize >= BOOKS_PENDING_MAX) {
-      throw new Fault(problem("overloaded", "server", { seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+    if (this.#isClosed) throw unavailable("it is shutting down");
+    if (this.#pending >= BOOKS_PENDING_MAX) throw overloaded(RETRY_AFTER_SECONDS);
+    clearTimeout(this.#idle);
+    this.#pending += 1;
+    try {
+      this.#thread ??= started();
+      return orFault(await this.#thread.run<BookAnswer>({ text, kind } satisfies BookTask));
+    } finally {
+      this.#pending -= 1;
+      if (this.#pending === 0) this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref();
     }
-    const answer = await this.#pool.run({ text, kind });
-    if (answer.kind === "refused") throw new Fault(answer.problems);
-    return answer.book;
   };
+
+  async #end(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.end();
+  }
 
   /** Ends the thread, also in the middle of a book. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    this.#isClosed = true;
+    clearTimeout(this.#idle);
+    await this.#end();
+  }
+}
+
+function started(): Threads {
+  const file = new URL(`./book-thread${extname(import.meta.filename)}`, import.meta.url);
+  try {
+    return new Threads({ name: "price book", file, count: 1 });
+  } catch (error) {
+    throw error instanceof Fault ? unavailable(error.message) : error;
   }
 }

@@ -1,8 +1,8 @@
 /** Invoices: what an account owes, one for each UTC month with usage. */
 
 import { type Page, type PageAsk, readPage } from "../accounts/paging.ts";
-import { EVENT_TIME_MIN, formatInstant, type Instant, monthEdges } from "../domain/time.ts";
-import { BILLING_ZONE, type BilledMonth, type MonthCost, monthCosts, monthOf } from "./month-costs.ts";
+import { EVENT_TIME_MIN, formatInstant, type Instant, monthAround, monthEdges } from "../domain/time.ts";
+import { BILLING_ZONE, type BilledMonth, type MonthCost, monthCosts } from "./month-costs.ts";
 import { openCost, type ReportSources } from "./priced-sums.ts";
 import type { KnownTariff, Tariffs } from "./tariffs.ts";
 
@@ -40,7 +40,7 @@ export async function listInvoices(
   ask: InvoicesAsk,
   now: Instant,
 ): Promise<InvoicePage> {
-  const running = monthOf(now);
+  const running = monthAround(now, BILLING_ZONE);
   const pending: BilledMonth<KnownTariff> = { month: running, tariff: await sources.tariffs.at(account) };
   const closed = await closedMonths(sources.tariffs, account, running.start);
   const months = ask.showPending ? [...closed, pending] : closed;

@@ -1,11 +1,11 @@
 /** What an account's usage cost, month by month: the sum of billingUsage over each month, all three streams. */
 
-import { type Instant, monthEdges, type TimeRange } from "../domain/time.ts";
+import type { Instant, TimeRange } from "../domain/time.ts";
 import { USAGE_TYPE_NAMES } from "../domain/usage.ts";
 import type { SumRow } from "../ledger/ledger.ts";
 import { RATE_FIELDS } from "../rating/price.ts";
 import { priceEdges, type Tariff } from "../rating/rate.ts";
-import { addCost, type Cost, forEachPriced, openCost, type ReportSources, rateBoth, readSums } from "./priced-sums.ts";
+import { type Cost, costOf, type ReportSources, readSums } from "./priced-sums.ts";
 import { segmentsOf } from "./segments.ts";
 
 /** The zone whose months are billed. */
@@ -27,12 +27,6 @@ export interface MonthCosts<T extends Tariff> {
 
 /** Months in one question: the days of one question are in the ledger's memory together, a long life is not. */
 const MONTHS_PER_QUESTION_MAX = 12;
-
-/** The whole month of {@link BILLING_ZONE} that holds the instant. */
-export function monthOf(instant: Instant): TimeRange {
-  const [start, end] = monthEdges({ start: instant, end: instant + 1 }, BILLING_ZONE);
-  return { start: start!, end: end! };
-}
 
 /**
  * The cost of each month, each by its own prices, from one state of the ledger; months without usage are left out.
@@ -58,21 +52,12 @@ export async function monthCosts<T extends Tariff>(
     for (const sum of rows[at]!) sumsOf[bucketOf[sum.segment]!]!.push(sum);
     return own.flatMap((billed, month) => {
       const sums = sumsOf[month]!;
-      return sums.length === 0 ? [] : [{ ...billed, ...costOf(sums, edges, billed.tariff) }];
+      return sums.length === 0
+        ? []
+        : [{ ...billed, ...costOf(sums, { fields: RATE_FIELDS, edges, tariff: billed.tariff }) }];
     });
   });
   return { costs, position };
-}
-
-function costOf(sums: readonly SumRow[], edges: readonly Instant[], tariff: Tariff): Cost {
-  const cost = openCost();
-  forEachPriced(
-    sums,
-    { fields: RATE_FIELDS, edges, tariff },
-    () => cost,
-    (_, sum, rates) => addCost(cost, rateBoth(sum, rates)),
-  );
-  return cost;
 }
 
 /** The months cut where their own prices change; each month is a bucket. */

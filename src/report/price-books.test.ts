@@ -18,7 +18,7 @@ function book(name: string, price: string): BookText {
 
 async function open(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), "daybook-start-"));
-  const accounts = await Accounts.open({ path: join(folder, "accounts.db"), now: () => START, randomBytes });
+  const accounts = await Accounts.open({ place: { path: join(folder, "accounts.db") }, now: () => START, randomBytes });
   t.after(async () => {
     await accounts.close();
     await rm(folder, { recursive: true });

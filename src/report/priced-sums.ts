@@ -5,7 +5,7 @@ import type { Instant } from "../domain/time.ts";
 import type { SeriesField } from "../domain/usage.ts";
 import type { Ledger, SumQuestion, SumRow, Sums } from "../ledger/ledger.ts";
 import { type Component, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
-import { type Rated, rate, type Tariff, type UnitRates, unitRates } from "../rating/rate.ts";
+import { type Quantities, type Rated, rate, segmentRates, type Tariff, type UnitRates } from "../rating/rate.ts";
 import { deploymentRows } from "./deployment-rows.ts";
 
 /** What a report is made from. */
@@ -54,17 +54,21 @@ export function forEachPriced<F>(
   factsOf: (values: readonly string[]) => F | undefined,
   take: (facts: F, sum: SumRow, rates: UnitRates) => void,
 ): void {
-  const known = new Map<readonly string[], { readonly facts: F; readonly attributes: RateAttributes } | undefined>();
+  const ratesOf = segmentRates(tariff, edges);
+  const known = new Map<
+    readonly string[],
+    { readonly facts: F; readonly rates: ReturnType<typeof ratesOf> } | undefined
+  >();
   for (const sum of sums) {
     let own = known.get(sum.values);
     if (own === undefined) {
       if (known.has(sum.values)) continue;
       const facts = factsOf(sum.values);
-      own = facts === undefined ? undefined : { facts, attributes: attributesOf(fields, sum.values) };
+      own = facts === undefined ? undefined : { facts, rates: ratesOf(attributesOf(fields, sum.values)) };
       known.set(sum.values, own);
       if (own === undefined) continue;
     }
-    take(own.facts, sum, unitRates(tariff, own.attributes, edges[sum.segment]!));
+    take(own.facts, sum, own.rates(sum.segment));
   }
 }
 
@@ -95,9 +99,20 @@ export function openCost(): OpenCost {
   return { atto: 0n, listAtto: 0n, unpriced: new Map() };
 }
 
+/** Quantities in the order of METERS, from `first` on; numbers are safe integers. */
+export interface Amounts {
+  readonly cells: Quantities;
+  readonly first: number;
+}
+
+/** The quantities of a sum in the form that costs least. */
+export function amountsOf(sum: SumRow): Amounts {
+  return sum.plain ?? { cells: sum.quantities, first: 0 };
+}
+
 /** Rates a sum by what is owed and by the list; once, where they are the same. */
 export function rateBoth(sum: SumRow, { list, net }: UnitRates): Rated & Pick<Cost, "listAtto"> {
-  const { cells, first } = sum.plain ?? { cells: sum.quantities, first: 0 };
+  const { cells, first } = amountsOf(sum);
   const { atto, unpriced } = rate(cells, net, first);
   return { atto, listAtto: list === net ? atto : rate(cells, list, first).atto, unpriced };
 }
@@ -107,6 +122,18 @@ export function addCost(cost: OpenCost, { atto, listAtto, unpriced }: ReturnType
   cost.atto += atto;
   cost.listAtto += listAtto;
   addUnpriced(cost.unpriced, unpriced);
+}
+
+/** What all the sums cost together. */
+export function costOf(sums: readonly SumRow[], pricing: Pricing): Cost {
+  const cost = openCost();
+  forEachPriced(
+    sums,
+    pricing,
+    () => cost,
+    (_, sum, rates) => addCost(cost, rateBoth(sum, rates)),
+  );
+  return cost;
 }
 
 /** Adds what a sum has no price for. */

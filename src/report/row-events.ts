@@ -31,6 +31,8 @@ export interface EventsTold {
   readonly late: bigint;
   /** Nothing is known of their arrival. */
   readonly unknownArrival: bigint;
+  /** Events whose quantities are not all that was used, by the reason. */
+  readonly estimated: ReadonlyMap<string, bigint>;
   /** Where raw events of the row's time were dropped: the instant from which on the others are, which alone are told of. */
   readonly keptFrom: Instant | undefined;
 }
@@ -56,7 +58,8 @@ export async function eventsTold(
   account: string,
   { question, bucket, keptFrom, ...own }: RowEvents,
 ): Promise<EventsTold> {
-  const told = { keptFrom, count: 0n, voided: 0n, late: 0n, unknownArrival: 0n };
+  const estimated = new Map<string, bigint>();
+  const told = { keptFrom, estimated, count: 0n, voided: 0n, late: 0n, unknownArrival: 0n };
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   let after: EventCursor | undefined;
@@ -74,6 +77,8 @@ export async function eventsTold(
       const late = isLate(event, bucket);
       if (late === undefined) told.unknownArrival += 1n;
       else if (late) told.late += 1n;
+      const reason = event.series[FIELD_AT.estimated]!;
+      if (reason !== "") estimated.set(reason, (estimated.get(reason) ?? 0n) + 1n);
     }
     after = page.next;
   } while (after);

@@ -7,16 +7,7 @@ import { FIELD_AT, type Labels, METERS, SERIES_FIELDS, USAGE_TYPE_NAMES, type Us
 import type { SumQuestion } from "../ledger/ledger.ts";
 import { RATE_FIELDS } from "../rating/price.ts";
 import { priceEdges, quantitiesOf, rate, type Tariff, unitRates } from "../rating/rate.ts";
-import {
-  addCost,
-  attributesOf,
-  type Cost,
-  forEachPriced,
-  openCost,
-  type ReportSources,
-  rateBoth,
-  readSums,
-} from "./priced-sums.ts";
+import { attributesOf, type Cost, costOf, type ReportSources, readSums } from "./priced-sums.ts";
 
 export interface Spends {
   /** One for each scope. */
@@ -37,17 +28,7 @@ export async function spendOf(
     return { usageTypes: USAGE_TYPE_NAMES, edges, fields: RATE_FIELDS, filters: filtersOf(scope) };
   });
   const { rows, position } = await readSums(sources, account, questions, now);
-  const costs = rows.map((sums) => {
-    const cost = openCost();
-    forEachPriced(
-      sums,
-      { fields: RATE_FIELDS, edges, tariff },
-      () => cost,
-      (_, sum, rates) => addCost(cost, rateBoth(sum, rates)),
-    );
-    return cost;
-  });
-  return { costs, position };
+  return { costs: rows.map((sums) => costOf(sums, { fields: RATE_FIELDS, edges, tariff })), position };
 }
 
 function filtersOf(scope: BudgetScope): SumQuestion["filters"] {

@@ -23,7 +23,7 @@ async function open(t: TestContext, keptCharactersMax?: number) {
   const folder = await mkdtemp(join(tmpdir(), "daybook-tariffs-"));
   const clock = { now: START };
   const now = () => clock.now;
-  const store = await Accounts.open({ path: join(folder, "accounts.db"), now, randomBytes });
+  const store = await Accounts.open({ place: { path: join(folder, "accounts.db") }, now, randomBytes });
   for (const id of ["acme", "rival"]) await store.createAccount({ id });
   t.after(async () => {
     await store.close();
@@ -128,4 +128,24 @@ test("a book is read once, also when many ask at once; beyond the limit the leas
   for (const version of [3, 1, 3, 1, 2]) await tariffs.book(version);
   assert.deepEqual(reads, [1, 2, 3, 2]);
   assert.equal(await sentenceOf(tariffs.book(4)), 'priceBook: "4" was not found');
+});
+
+test("a kept version that cannot be read is the server's trouble, told with its number and its mistake", async (t) => {
+  const { tariffs, clock, put } = await open(t);
+  await put(100, "", "1");
+  await put(200, "", "-2");
+  await put(300, "", "3");
+  await put(300, "acme", "-4");
+  clock.now = START + 500;
+  const told = (version: number, price: string): string =>
+    `price book version ${version}, line 3: it was kept by an earlier daybook, and this one cannot read it: ` +
+    `prices[0].perMillionTokens.input: "${price}" is negative; it must be "0" or more; ` +
+    "start the earlier one again, or put a mended book (serve --prices)";
+  assert.equal(versionsOf(await tariffs.at("rival")), "3 -");
+  assert.equal(await sentenceOf(tariffs.at("rival", START + 250)), told(2, "-2"));
+  assert.equal(await sentenceOf(tariffs.at("acme")), told(4, "-4"));
+  assert.equal(await sentenceOf(tariffs.book(2)), told(2, "-2"));
+  await assert.rejects(tariffs.book(2), (fault: Fault) => fault.http === 500 && fault.rpc === "INTERNAL");
+  await put(600, "acme", "5");
+  assert.equal(versionsOf(await tariffs.at("acme")), "3 5");
 });

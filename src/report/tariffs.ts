@@ -60,7 +60,8 @@ export class Tariffs {
   /**
    * The account's prices by the newest versions; with `asOf` by those that were known at that instant, which is over, so
    * that no later put changes the answer.
-   * @throws Fault `as_of_too_early` before the first list book was known, `as_of_ahead` for an instant that is not over.
+   * @throws Fault `as_of_too_early` before the first list book was known, `as_of_ahead` for an instant that is not over,
+   * `stored_book_refused`.
    */
   async at(account: string, asOf?: Instant): Promise<KnownTariff> {
     const { lists, contracts } = await this.#versions(account);
@@ -87,7 +88,10 @@ export class Tariffs {
     return this.#tariff(lists.findLast(known) ?? lists[0]!, contracts.findLast(known));
   }
 
-  /** The book of one version, as a list or as a contract, whichever it is. @throws Fault `not_found`. */
+  /**
+   * The book of one version, as a list or as a contract, whichever it is.
+   * @throws Fault `not_found`, `stored_book_refused`.
+   */
   async book(version: number): Promise<PriceBook> {
     const kept = this.#kept.get(version);
     if (!kept) return (await this.#read(version)).book;
@@ -124,7 +128,10 @@ export class Tariffs {
 
   async #load(version: number): Promise<Kept> {
     const { account, document } = await this.#accounts.getPriceBook(version);
-    const book = await this.#readBook({ name: `priceBooks/${version}`, document }, kindOfScope(account));
+    const text = { name: `priceBooks/${version}`, document };
+    const book = await this.#readBook(text, kindOfScope(account)).catch((error) => {
+      throw ofStored(version, error);
+    });
     const kept = { book, characters: document.length };
     this.#kept.set(version, kept);
     this.#keptCharacters += kept.characters;
@@ -135,6 +142,15 @@ export class Tariffs {
     }
     return kept;
   }
+}
+
+/** A version was read before it was kept, so a mistake in it is none of whoever asks for a report. */
+function ofStored(version: number, error: unknown): unknown {
+  if (!(error instanceof Fault)) return error;
+  const [{ code, facts }] = error.problems;
+  if (code !== "bad_price_book") return error;
+  const { line, reason } = facts;
+  return new Fault(problem("stored_book_refused", "priceBook", { value: version, line, reason }));
 }
 
 function refOf({ version, hash }: PriceBookVersion): BookRef {
