@@ -1,6 +1,6 @@
 /** What a call must pass before its upstream is called, and what is told when its usage is known. */
 
-import { Fault, problem } from "../domain/fault.ts";
+import { unavailable } from "../domain/fault.ts";
 import type { Spool } from "./spool.ts";
 
 /** A call that may go on. */
@@ -11,6 +11,7 @@ export interface Ticket {
   settle(): void;
 }
 
+/** The drainer goes on by itself, so that room comes. */
 const RETRY_AFTER_SECONDS = 5;
 
 /**
@@ -20,6 +21,5 @@ const RETRY_AFTER_SECONDS = 5;
 export function admit(spool: Spool, whenFull: "open" | "closed"): Ticket {
   if (spool.reserve()) return { hasRoom: true, settle: () => spool.release() };
   if (whenFull === "open") return { hasRoom: false, settle: () => {} };
-  const reason = "the disk space for usage on its way to the ledger is used up";
-  throw new Fault(problem("unavailable", "server", { reason, seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+  throw unavailable("the disk space for usage on its way to the ledger is used up", RETRY_AFTER_SECONDS);
 }

@@ -64,6 +64,25 @@ test("a stream that breaks off in an event that might be hidden gives what came 
   assert.equal(meter.isLast, false);
 });
 
+test("an event that is too long to be held goes on as it is, whatever it tells", () => {
+  const long = "x".repeat(1_500_000);
+  const events = [
+    line({ id: "c", choices: [{ delta: { content: long } }], usage: null }, "\n"),
+    line({ id: "c", choices: [], padding: long, usage: { prompt_tokens: 1 } }, "\n"),
+  ];
+  const cuts = Array.from({ length: 40 }, (_, at) => at * 80_000);
+  const end = line({ id: "c", choices: [], usage: { prompt_tokens: 2 } }, "\n");
+  const meter = meterFor({ route: chat, contentType: SSE, hidesUsage: true })!;
+  assert.ok(pass(meter, events.join("") + end, cuts) === events.join(""));
+  assert.deepEqual(meter.told.usage, { prompt_tokens: 2 });
+});
+
+test("an event that breaks off in an escape is no reason to misread the next", () => {
+  const meter = meterFor({ route: chat, contentType: SSE, hidesUsage: false })!;
+  pass(meter, `data: {"id":"a\\\n\n${line({ "": 0, id: "b", choices: [], usage: { prompt_tokens: 2 } }, "\n")}`);
+  assert.deepEqual(meter.told, { id: "b", usage: { prompt_tokens: 2 } });
+});
+
 test("content of other types is not metered", () => {
   for (const contentType of ["text/plain", "audio/mpeg", "", "application/octet-stream"]) {
     assert.equal(meterFor({ route: chat, contentType, hidesUsage: false }), undefined);

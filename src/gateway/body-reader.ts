@@ -1,13 +1,12 @@
 /** Reads request bodies into memory, each up to a bound and all together up to another. */
 
 import type { Readable } from "node:stream";
-import { Fault, problem } from "../domain/fault.ts";
+import { Fault, overloaded, problem } from "../domain/fault.ts";
 
 /** A body that must be seen before it is sent on. */
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /** All bodies in memory at a time. */
 const BODIES_BYTES_MAX = 512 * 1024 * 1024;
-const RETRY_AFTER_SECONDS = 1;
 
 export class BodyRoom {
   #bytes = 0;
@@ -15,7 +14,7 @@ export class BodyRoom {
   /** @throws Fault `overloaded` */
   take(bytes: number): void {
     if (this.#bytes + bytes > BODIES_BYTES_MAX) {
-      throw new Fault(problem("overloaded", "server", { seconds: RETRY_AFTER_SECONDS }), RETRY_AFTER_SECONDS);
+      throw overloaded();
     }
     this.#bytes += bytes;
   }

@@ -53,6 +53,7 @@ export function carryOver(
   const spool = Spool.open({ folder: spoolFolder, maxBytes: 0 });
   const metrics = makeDrainMetrics(registry, () => spool.bytes);
   const drainer = new Drainer(spool, recordWriter(service), drainHooks(metrics, log));
+  service.budgets.follow(() => drainer.caughtUp());
   return {
     async close() {
       await drainer.close();

@@ -1,5 +1,6 @@
 /** gateway.yaml: the upstreams, which models go to which, and the spool (docs/gateway.md). */
 
+import { whyUnreadable } from "../domain/unreadable.ts";
 import { type Place, YamlReader } from "./yaml-reader.ts";
 
 /** Milliseconds. */
@@ -197,7 +198,7 @@ function readKey(reader: YamlReader, fields: UpstreamFields, keys: KeySources): 
     const key = keys.readFile(source).trim();
     return KEY.test(key) ? key : reader.refuse(at, "the file holds no key: it is empty or has spaces in it");
   } catch (error) {
-    return reader.refuse(at, `the file cannot be read: ${(error as Error).message}`);
+    return reader.refuse(at, `the file cannot be read: ${whyUnreadable(error)}`);
   }
 }
 

@@ -17,6 +17,8 @@ export interface DrainHooks {
 
 /** Events that come within this time go to the ledger together: its commits and the spool share a disk. */
 const LINGER_MS = 100;
+/** So many waiting bytes are carried over at once, as after the ledger was away. */
+const BACKLOG_BYTES = 128 * 1024;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 
@@ -70,7 +72,7 @@ export class Drainer {
       try {
         if (await this.#once()) {
           retryMs = RETRY_MS_MIN;
-          if (!this.#isClosing) await this.#pause(LINGER_MS, false);
+          if (!this.#isClosing && this.#spool.bytes < BACKLOG_BYTES) await this.#pause(LINGER_MS, false);
         } else if (this.#isClosing) return;
         else await this.#pause(undefined, true);
       } catch (error) {

@@ -3,7 +3,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { AnswerMeter } from "./answer-meter.ts";
 import type { UpstreamConfig } from "./config.ts";
-import { headerOf, type RawHeaders } from "./headers.ts";
+import { headerOf, pairs, type RawHeaders } from "./headers.ts";
 import type { Route } from "./routes-table.ts";
 
 const ID_CHARACTERS_MAX = 256;
@@ -14,21 +14,36 @@ interface IdSources {
   readonly route: Route | undefined;
   readonly headers: RawHeaders;
   readonly meter: AnswerMeter | undefined;
+  readonly clientIds: readonly string[];
 }
 
-/** The upstream's own name of an answer, so that one answer is one event however often it is told. */
+/** Headers in which clients name a call; some upstreams make the answer's id of them. */
+const CLIENT_ID_HEADERS = ["x-request-id", "request-id", "x-client-request-id", "x-correlation-id", "x-trace-id"];
+
+/** The names that a client gave its call, in headers and in the body. */
+export function clientIdsOf(headers: RawHeaders, bodyIds: readonly string[]): string[] {
+  const sent = [...pairs(headers)].filter(([name]) => CLIENT_ID_HEADERS.includes(name.toLowerCase()));
+  return [...sent.map(([, value]) => value), ...bodyIds].filter((id) => id !== "");
+}
+
+/**
+ * The upstream's own name of an answer, so that one answer is one event however often it is told. A name with one in it
+ * that the client gave is not taken: by sending it again, a client could have many answers counted as one.
+ */
 export class EventId {
   readonly #upstream: UpstreamConfig;
   readonly #route: Route | undefined;
   readonly #meter: AnswerMeter | undefined;
   readonly #requestId: string | undefined;
+  readonly #clientIds: readonly string[];
   #fixed: string | undefined;
 
-  constructor({ upstream, route, headers, meter }: IdSources) {
+  constructor({ upstream, route, headers, meter, clientIds }: IdSources) {
     this.#upstream = upstream;
     this.#route = route;
     this.#meter = meter;
     this.#requestId = headerOf(headers, "x-request-id");
+    this.#clientIds = clientIds;
     // Nothing that the answer may tell yet would be its id.
     if (upstream.eventIds === "gateway" || !route?.hasId || !meter) this.fixed();
   }
@@ -43,10 +58,13 @@ export class EventId {
     const { name, eventIds } = this.#upstream;
     const told = this.#route?.hasId ? this.#meter?.told.id : undefined;
     const named = eventIds === "upstream" ? [told, this.#requestId] : [];
-    const good = named.find(
-      (id) => id !== undefined && VISIBLE.test(id) && name.length + id.length < ID_CHARACTERS_MAX,
-    );
+    const good = named.find((id) => id !== undefined && this.#isGood(id));
     this.#fixed ??= `${name}:${good ?? randomUUIDv7()}`;
     return this.#fixed;
+  }
+
+  #isGood(id: string): boolean {
+    const fits = VISIBLE.test(id) && this.#upstream.name.length + id.length < ID_CHARACTERS_MAX;
+    return fits && !this.#clientIds.some((one) => id.includes(one));
   }
 }

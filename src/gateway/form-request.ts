@@ -85,20 +85,27 @@ function unreadable(reason: string): Fault {
 
 const PARAMETER = /;\s*([\w*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s"]*)/y;
 
-/** The field's name of a part, read in order so that a file's name cannot pass for it. */
+/**
+ * The field's name of a part, read in order so that a file's name cannot pass for it.
+ * @throws Fault for a part that has two names: one upstream goes by the first, another by the last.
+ */
 function nameOf(headers: string): string | undefined {
-  const line = headers.split(CRLF).find((one) => /^content-disposition\s*:/i.test(one));
+  const [line, ...others] = headers.split(CRLF).filter((one) => /^content-disposition\s*:/i.test(one));
   if (line === undefined) return undefined;
+  const names: string[] = [];
   PARAMETER.lastIndex = line.search(/;|$/);
   for (let match = PARAMETER.exec(line); match; match = PARAMETER.exec(line)) {
-    if (match[1]!.toLowerCase() === "name") return match[2]!.replace(/^"|"$/g, "").replace(/\\(.)/g, "$1");
+    const [, parameter = "", value = ""] = match;
+    if (/^name(?:\*|$)/i.test(parameter)) names.push(value.replace(/^"|"$/g, "").replace(/\\(.)/g, "$1"));
   }
-  return undefined;
+  if (names.length + others.length > 1) throw unreadable("a part has two names");
+  return names[0];
 }
 
 /** The boundary that a content type names; undefined when it is no multipart form. */
 export function boundaryOf(contentType: string): string | undefined {
   if (!/^multipart\/form-data\s*;/i.test(contentType)) return undefined;
+  if (contentType.match(/;\s*boundary[*\d]*\s*=/gi)?.length !== 1) return undefined;
   const match = /;\s*boundary=(?:"([^"]{1,200})"|([^;\s"]{1,200}))/i.exec(contentType);
   return match?.[1] ?? match?.[2];
 }

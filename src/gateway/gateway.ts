@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Caller, Role } from "../accounts/records.ts";
-import { Fault, problem } from "../domain/fault.ts";
+import { Fault, problem, unavailable } from "../domain/fault.ts";
 import type { Service } from "../service.ts";
 import { admit, type Ticket } from "./admission.ts";
 import { meterFor } from "./answer-meter.ts";
@@ -11,10 +11,11 @@ import { CallWatch } from "./call-watch.ts";
 import { drainHooks, recordWriter } from "./carry.ts";
 import type { GatewayConfig, UpstreamConfig } from "./config.ts";
 import { Drainer } from "./drainer.ts";
-import { EventId } from "./event-id.ts";
+import { clientIdsOf, EventId } from "./event-id.ts";
 import { headerOf, headersForClient, headersForUpstream, type RawHeaders, tagsOf } from "./headers.ts";
 import { countRequest, holdCall, RATE_HEADERS } from "./holding.ts";
 import { type GatewayMetrics, makeGatewayMetrics } from "./metrics.ts";
+import { isSafePath } from "./paths.ts";
 import { relay } from "./relay.ts";
 import { type Plan, planRequest } from "./request-plan.ts";
 import { type Route, routeOf } from "./routes-table.ts";
@@ -22,7 +23,7 @@ import { Routing } from "./routing.ts";
 import { type SettledCall, settleCall } from "./settlement.ts";
 import { Spool } from "./spool.ts";
 import type { Log, Surroundings } from "./surroundings.ts";
-import { isSafePath, plainBody, type UpstreamAnswer, Upstreams } from "./upstreams.ts";
+import { plainBody, type UpstreamAnswer, Upstreams } from "./upstreams.ts";
 import type { Asker, Ending } from "./usage-event.ts";
 
 /** One call of a client. */
@@ -56,12 +57,15 @@ interface AnsweredCall extends SettledCall {
   readonly watch: CallWatch;
   /** Of our own for the answer. */
   readonly ownHeaders: RawHeaders;
+  /** Ids that the client gave the call. */
+  readonly clientIds: readonly string[];
 }
 
 const INFERRERS: readonly Role[] = ["OPERATOR", "ADMIN", "USER"];
+/** An answer to TRACE would show the upstream's key. */
+const METHODS: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /** Milliseconds that calls under way have to end after the gateway was told to close. */
 const CLOSE_MS_MAX = 5_000;
-const RETRY_AFTER_SECONDS = 1;
 
 export class Gateway {
   readonly #config: GatewayConfig;
@@ -141,6 +145,8 @@ export class Gateway {
     const time = this.#service.now();
     const caller = await this.#callerOf(call);
     const { method = "GET" } = call.request;
+    if (!METHODS.includes(method))
+      throw new Fault(problem("not_allowed", "method", { value: method, allowed: METHODS }));
     if (!isSafePath(call.path)) throw notFound(call);
     if (method === "GET" && call.path === "models" && this.#routing.names.length > 0) return this.#listModels(call);
     const route = routeOf(method, call.path);
@@ -178,17 +184,35 @@ export class Gateway {
       const whenFull = this.#config.spool.whenFull;
       const known = { account, asker, reservation, labels, hasRoom: ticket?.hasRoom === true, whenFull };
       const times = { arrived, read };
-      await this.#answer({ call, upstream, hidesUsage, route, answer, watch, ownHeaders, ...known, ...times });
+      const clientIds = clientIdsOf(headers, plan.requestIds);
+      await this.#answer({
+        call,
+        upstream,
+        hidesUsage,
+        route,
+        answer,
+        watch,
+        ownHeaders,
+        clientIds,
+        ...known,
+        ...times,
+      });
     } finally {
       ticket?.settle();
       this.#service.budgets.release(reservation);
     }
   }
 
-  /** @throws Fault `unauthenticated` or `role_too_low` */
-  async #callerOf({ request }: Call): Promise<Caller> {
-    const caller = await this.#service.accounts.authenticate(keyOf(request));
+  /** @throws Fault `unauthenticated` or `role_too_low`; `bad_request` for a key that would go on in the address. */
+  async #callerOf({ request, path, query }: Call): Promise<Caller> {
+    const key = keyOf(request);
+    const caller = await this.#service.accounts.authenticate(key);
     if (!caller) throw new Fault(problem("unauthenticated", "Authorization"));
+    if (path.includes(key) || query.includes(key)) {
+      throw new Fault(
+        problem("bad_request", "address", { reason: "the API key is in it; send it as Authorization alone" }),
+      );
+    }
     if (INFERRERS.includes(caller.role)) return caller;
     throw new Fault(problem("role_too_low", "role", { value: caller.role, allowed: INFERRERS }));
   }
@@ -212,7 +236,7 @@ export class Gateway {
   }
 
   async #answer(answered: AnsweredCall): Promise<void> {
-    const { call, upstream, hidesUsage, route, answer, watch, labels, arrived, ownHeaders } = answered;
+    const { call, upstream, hidesUsage, route, answer, watch, labels, arrived, ownHeaders, clientIds } = answered;
     const { client } = call;
     this.#metrics.requests.inc({ ...labels, route: route?.path ?? "other", status: String(answer.status) });
     const isMetered = route !== undefined && answer.status >= 200 && answer.status < 300;
@@ -220,7 +244,7 @@ export class Gateway {
     const contentType = headerOf(answer.headers, "content-type") ?? "";
     const meter = isMetered ? meterFor({ route, contentType, hidesUsage }) : undefined;
     const isChanged = isDecoded || (hidesUsage && meter?.isStream === true);
-    const id = new EventId({ upstream, route, headers: answer.headers, meter });
+    const id = new EventId({ upstream, route, headers: answer.headers, meter, clientIds });
     let costNanoUsd: bigint | undefined;
     const beginNow = (): void => {
       if (client.headersSent || client.destroyed) return;
@@ -274,8 +298,7 @@ function keyOf({ headers }: IncomingMessage): string {
 }
 
 function shuttingDown(): Fault {
-  const facts = { reason: "it is shutting down", seconds: RETRY_AFTER_SECONDS };
-  return new Fault(problem("unavailable", "server", facts), RETRY_AFTER_SECONDS);
+  return unavailable("it is shutting down");
 }
 
 function notFound(call: Call): Fault {

@@ -42,6 +42,10 @@ const KEPT_FROM_UPSTREAM = new Set([
   "cf-connecting-ip",
   "fireworks-annotations",
   "daybook-annotations",
+  // A GET that says it is a POST would not be metered.
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
 ]);
 const KEPT_PREFIXES = ["x-forwarded-", "x-daybook-"];
 

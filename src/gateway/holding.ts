@@ -43,7 +43,7 @@ function rateHeaders(limit: bigint, { remaining, resetMs }: RateAnswer): string[
 /** Counts a request of the key; gives the headers of its answer. @throws RateLimited */
 export async function countRequest({ accounts, budgets }: LimitedService, caller: Caller): Promise<RawHeaders> {
   const { requestsPerMinute: limit } = await accounts.limits(caller.account);
-  const answer = budgets.rates.take(caller.account, caller.keyId, limit);
+  const answer = await budgets.rates.take(caller.account, caller.keyId, limit);
   if (limit === undefined) return [];
   if (!answer.isAllowed) throw new RateLimited(caller.keyId, limit, answer);
   return rateHeaders(limit, answer);

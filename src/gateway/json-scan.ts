@@ -4,22 +4,8 @@
  * and commas; what is wrong inside a number or an escape is left to whoever parses the whole.
  */
 
-/** A value that was found, as it stands in the JSON. */
-export interface FoundValue {
-  /** Its JSON text; undefined when it is longer than the scan keeps. */
-  readonly text: string | undefined;
-  /** Its bytes' place: `start <= at < end`. */
-  readonly start: number;
-  readonly end: number;
-  /** How many items an array has; 0 for anything else. */
-  readonly items: number;
-}
-
-/** Names to look for, as a tree: the leaves are wanted. */
-interface Wanted {
-  readonly path: string | undefined;
-  readonly below: Map<string, Wanted>;
-}
+import { Found } from "./found-value.ts";
+import { knownTree, type Wanted, wantedAt } from "./json-names.ts";
 
 const DEPTH_MAX = 1_000;
 const KEY_BYTES_MAX = 128;
@@ -56,34 +42,9 @@ function endsLiteral(byte: number): boolean {
   return byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || isSpace(byte);
 }
 
-/** The tree of dotted paths, such as `usage` and `response.usage`. A path that another one goes through is no leaf. */
-function treeOf(paths: readonly string[]): Wanted {
-  const root: Wanted = { path: undefined, below: new Map() };
-  for (const path of paths) {
-    let node = root;
-    const names = path.split(".");
-    for (const [at, name] of names.entries()) {
-      const known = node.below.get(name);
-      const next = known ?? { path: at === names.length - 1 ? path : undefined, below: new Map() };
-      node.below.set(name, next);
-      node = next;
-    }
-  }
-  return root;
-}
-
-/** Trees by the list that they were made from: each caller has one, and asks with it for every call. */
-const trees = new WeakMap<readonly string[], Wanted>();
-
-function knownTree(paths: readonly string[]): Wanted {
-  const tree = trees.get(paths) ?? treeOf(paths);
-  trees.set(paths, tree);
-  return tree;
-}
-
 export class JsonScan {
   /** What was found so far, by path; of a name that is there twice, the last. */
-  readonly found = new Map<string, FoundValue>();
+  readonly found = new Map<string, Found>();
   /** The wanted paths that were there more than once. */
   readonly repeated = new Set<string>();
   /** Where the outermost value's last byte is, once it was there. */
@@ -92,16 +53,21 @@ export class JsonScan {
   readonly #root: Wanted;
   readonly #textBytesMax: number;
   #state: State = S.value;
+  /** Of all bytes fed so far, and the place of the chunk's first byte among them. */
   #offset = 0;
+  #base = 0;
+  /** Where what is fed now ends in its chunk. */
+  #to = 0;
   /** For each open container: whether it is an object, and what is wanted in it. */
   #isObject: boolean[] = [];
   #inside: (Wanted | undefined)[] = [];
   /** What the value that comes next is wanted as. */
   #next: Wanted | undefined;
   #escaped = false;
+  /** A key that began in an earlier chunk or has escapes: its parts so far. */
   #key: Buffer[] = [];
   #keyBytes = 0;
-  /** The value being kept, the depth at which it ends, and its parts so far. */
+  /** The value being kept, the depth at which it ends, and what of it stood in earlier chunks. */
   #keeping: { path: string; start: number; depth: number; items: number } | undefined;
   #parts: Buffer[] = [];
   #partsBytes = 0;
@@ -120,11 +86,12 @@ export class JsonScan {
     this.closedAt = -1;
     this.#state = S.value;
     this.#offset = 0;
-    this.#isObject = [];
-    this.#inside = [];
+    this.#escaped = false;
+    this.#isObject.length = 0;
+    this.#inside.length = 0;
     this.#next = this.#root;
     this.#keeping = undefined;
-    this.#parts = [];
+    if (this.#partsBytes > 0) this.#parts = [];
     this.#partsBytes = 0;
   }
 
@@ -144,12 +111,23 @@ export class JsonScan {
     }
   }
 
-  feed(chunk: Buffer): void {
-    this.#keepFrom = 0;
-    let at = 0;
-    while (at < chunk.length && this.#state !== S.broken) at = this.#step(chunk, at);
-    if (this.#keeping) this.#keep(chunk, chunk.length);
-    this.#offset += chunk.length;
+  /**
+   * Reads bytes `from <= at < to` of a chunk. What was found in them is read from the chunk until {@link keepFound}, so the
+   * chunk must not change before.
+   */
+  feed(chunk: Buffer, from = 0, to = chunk.length): void {
+    this.#base = this.#offset - from;
+    this.#to = to;
+    this.#keepFrom = from;
+    let at = from;
+    while (at < to && this.#state !== S.broken) at = this.#step(chunk, at);
+    if (this.#keeping) this.#keep(chunk, to);
+    this.#offset += to - from;
+  }
+
+  /** Lets go of the chunk: what was found so far stays. */
+  keepFound(): void {
+    for (const value of this.found.values()) value.keep();
   }
 
   /** Reads from `at` on and says up to where. */
@@ -188,14 +166,14 @@ export class JsonScan {
 
   #keyStarts(byte: number, at: number): number {
     if (byte !== QUOTE) return this.#go(S.broken, at);
-    this.#key = [];
+    if (this.#keyBytes > 0) this.#key = [];
     this.#keyBytes = 0;
     return this.#go(S.keyString, at);
   }
 
   #afterValue(chunk: Buffer, at: number): number {
     const byte = chunk[at]!;
-    const inObject = this.#isObject.at(-1)!;
+    const inObject = this.#isObject[this.#isObject.length - 1]!;
     if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) return this.#close(chunk, at, byte === CLOSE_OBJECT);
     if (byte !== COMMA) return this.#go(S.broken, at);
     this.#next = undefined;
@@ -207,10 +185,10 @@ export class JsonScan {
     const depth = this.#isObject.length;
     if (wanted?.path !== undefined && !this.#keeping) {
       if (this.found.has(wanted.path)) this.repeated.add(wanted.path);
-      this.#keeping = { path: wanted.path, start: this.#offset + at, depth, items: 0 };
+      this.#keeping = { path: wanted.path, start: this.#base + at, depth, items: 0 };
       this.#keepFrom = at;
     }
-    if (this.#keeping && depth === this.#keeping.depth + 1 && !this.#isObject.at(-1)) this.#keeping.items += 1;
+    if (this.#keeping && depth === this.#keeping.depth + 1 && !this.#isObject[depth - 1]) this.#keeping.items += 1;
     const byte = chunk[at]!;
     if (byte === QUOTE) return this.#go(S.string, at);
     if (byte !== OPEN_OBJECT && byte !== OPEN_ARRAY) {
@@ -236,17 +214,25 @@ export class JsonScan {
   #valueEnds(chunk: Buffer, end: number): void {
     const keeping = this.#keeping;
     if (keeping && keeping.depth === this.#isObject.length) {
-      this.#keep(chunk, end);
-      const { path, start, items } = keeping;
-      const text = this.#partsBytes > this.#textBytesMax ? undefined : Buffer.concat(this.#parts).toString();
-      this.found.set(path, { text, start, end: this.#offset + end, items });
+      this.found.set(keeping.path, this.#foundValue(keeping, chunk, end));
       this.#keeping = undefined;
-      this.#parts = [];
-      this.#partsBytes = 0;
     }
     this.#next = undefined;
     this.#state = this.#isObject.length === 0 ? S.done : S.commaOrEnd;
-    if (this.#state === S.done) this.closedAt = this.#offset + end - 1;
+    if (this.#state === S.done) this.closedAt = this.#base + end - 1;
+  }
+
+  #foundValue({ start, items }: { start: number; items: number }, chunk: Buffer, end: number): Found {
+    const place = { start, end: this.#base + end, items };
+    if (this.#partsBytes === 0) {
+      const isShort = end - this.#keepFrom <= this.#textBytesMax;
+      return new Found(isShort ? chunk : undefined, this.#keepFrom, place);
+    }
+    this.#keep(chunk, end);
+    const text = this.#partsBytes > this.#textBytesMax ? undefined : Buffer.concat(this.#parts).toString();
+    this.#parts = [];
+    this.#partsBytes = 0;
+    return new Found(text, 0, place);
   }
 
   #keep(chunk: Buffer, end: number): void {
@@ -263,38 +249,62 @@ export class JsonScan {
       this.#escaped = false;
       at += 1;
     }
+    const start = at;
     for (;;) {
-      const quote = chunk.indexOf(QUOTE, at);
-      const stop = quote < 0 ? chunk.length : quote;
+      const stop = quoteFrom(chunk, at, this.#to);
       let slashes = 0;
-      while (stop - slashes > at && chunk[stop - slashes - 1] === BACKSLASH) slashes += 1;
+      while (stop - slashes > start && chunk[stop - slashes - 1] === BACKSLASH) slashes += 1;
       const escapes = slashes % 2 === 1;
-      if (quote >= 0 && escapes) {
-        at = quote + 1;
+      if (stop < this.#to && escapes) {
+        at = stop + 1;
         continue;
       }
-      if (this.#state === S.keyString) this.#keepKey(chunk.subarray(from, stop));
-      if (quote < 0) {
+      if (stop >= this.#to) {
+        if (this.#state === S.keyString) this.#keepKey(chunk, from, this.#to);
         this.#escaped = escapes;
-        return chunk.length;
+        return this.#to;
       }
-      if (this.#state === S.keyString) this.#keyEnds();
-      else this.#valueEnds(chunk, quote + 1);
-      return quote + 1;
+      if (this.#state === S.keyString) this.#keyEnds(chunk, from, stop);
+      else this.#valueEnds(chunk, stop + 1);
+      return stop + 1;
     }
   }
 
-  #keepKey(part: Buffer): void {
-    if (!this.#inside.at(-1)) return;
-    this.#keyBytes += part.length;
-    if (this.#keyBytes <= KEY_BYTES_MAX) this.#key.push(Buffer.from(part));
+  #keepKey(chunk: Buffer, from: number, to: number): void {
+    if (!this.#inside[this.#inside.length - 1]) return;
+    this.#keyBytes += to - from;
+    if (this.#keyBytes <= KEY_BYTES_MAX) this.#key.push(Buffer.from(chunk.subarray(from, to)));
   }
 
-  #keyEnds(): void {
-    const wanted = this.#inside.at(-1);
-    this.#next = wanted && this.#keyBytes <= KEY_BYTES_MAX ? wanted.below.get(keyText(this.#key)) : undefined;
+  #keyEnds(chunk: Buffer, from: number, stop: number): void {
+    const wanted = this.#inside[this.#inside.length - 1];
     this.#state = S.colon;
+    this.#next = undefined;
+    if (!wanted) return;
+    if (this.#keyBytes === 0) {
+      this.#next = wantedAt(wanted, chunk, from, stop);
+      if (this.#next || !hasEscape(chunk, from, stop)) return;
+    }
+    this.#keepKey(chunk, from, stop);
+    if (this.#keyBytes <= KEY_BYTES_MAX) this.#next = wanted.below.get(keyText(this.#key));
   }
+}
+
+function hasEscape(chunk: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (chunk[at] === BACKSLASH) return true;
+  return false;
+}
+
+/** Strings are short mostly: up to here each byte is looked at, since a search costs more to begin. */
+const LOOK_BYTES = 64;
+
+/** The place of the first quote, or `to` when there is none before it. */
+function quoteFrom(chunk: Buffer, from: number, to: number): number {
+  const near = Math.min(to, from + LOOK_BYTES);
+  for (let at = from; at < near; at += 1) if (chunk[at] === QUOTE) return at;
+  if (near === to) return to;
+  const found = chunk.indexOf(QUOTE, near);
+  return found < 0 || found > to ? to : found;
 }
 
 /** A key as JSON means it: `mod\u0065l` is `model`. */

@@ -62,11 +62,11 @@ export function makeGatewayMetrics(registry: Registry, spoolBytes: () => number)
       "route",
       "status",
     ]),
-    tokens: counter("tokens_total", "Tokens of recorded events, by kind: prompt (cached too), cached, completion.", [
-      "upstream",
-      "model",
-      "kind",
-    ]),
+    tokens: counter(
+      "tokens_total",
+      "Tokens of recorded events, by kind: prompt, in it cached and cache_written; completion, in it reasoning.",
+      ["upstream", "model", "kind"],
+    ),
     cost: counter("cost_nano_usd_total", "What recorded events cost, in billionths of a dollar.", [
       "upstream",
       "model",

@@ -15,6 +15,8 @@ interface Relayed {
   readonly body: PassThrough;
   /** What the client has so far. */
   received(): string;
+  /** Resolves when the client has this. */
+  until(expected: string): Promise<void>;
   /** How the client's answer ended: true when it was whole. */
   readonly ended: Promise<boolean>;
   /** The usage is on disk, or could not be put there. */
@@ -49,24 +51,26 @@ async function relayed(t: TestContext, contentType: string): Promise<Relayed> {
     await new Promise((resolve) => answer!.on("error", () => {}).on("close", resolve));
     return answer!.complete;
   });
-  return { body, received: () => text, ended, settle: disk.resolve };
+  const until = async (expected: string): Promise<void> => {
+    while (text !== expected) await pause(1);
+  };
+  return { body, received: () => text, until, ended, settle: disk.resolve };
 }
 
-/** Long enough for bytes that are not held back to arrive. */
-const ARRIVAL_MS = 60;
+/** Held back, bytes would not arrive in this time either; not held back, they may take longer on a busy machine. */
+const HELD_MS = 60;
 const CONTENT = 'data: {"id":"c","choices":[{}]}\n\n';
 const USAGE = 'data: {"id":"c","choices":[],"usage":{"prompt_tokens":1}}\n\n';
 const DONE = "data: [DONE]\n\n";
 
 test("a stream goes on at once, but its last event waits for the disk", async (t) => {
-  const { body, received, ended, settle } = await relayed(t, "text/event-stream");
+  const { body, received, until, ended, settle } = await relayed(t, "text/event-stream");
   body.write(CONTENT);
-  await pause(ARRIVAL_MS);
-  assert.equal(received(), CONTENT);
+  await until(CONTENT);
   body.write(USAGE);
-  await pause(ARRIVAL_MS);
+  await until(CONTENT + USAGE);
   body.end(DONE);
-  await pause(ARRIVAL_MS);
+  await pause(HELD_MS);
   assert.equal(received(), CONTENT + USAGE);
   settle(true);
   assert.equal(await ended, true);
@@ -74,11 +78,12 @@ test("a stream goes on at once, but its last event waits for the disk", async (t
 });
 
 test("an answer in JSON waits with its last bytes", async (t) => {
-  const { body, received, ended, settle } = await relayed(t, "application/json");
+  const { body, received, until, ended, settle } = await relayed(t, "application/json");
   body.write('{"id":"c",');
-  await pause(ARRIVAL_MS);
+  await pause(HELD_MS);
   body.end('"usage":{"prompt_tokens":1}}');
-  await pause(ARRIVAL_MS);
+  await until('{"id":"c",');
+  await pause(HELD_MS);
   assert.equal(received(), '{"id":"c",');
   settle(true);
   assert.equal(await ended, true);
@@ -87,12 +92,13 @@ test("an answer in JSON waits with its last bytes", async (t) => {
 
 for (const contentType of ["text/event-stream", "application/json"]) {
   test(`${contentType}: where the usage cannot be put on disk, the answer is never whole`, async (t) => {
-    const { body, received, ended, settle } = await relayed(t, contentType);
+    const { body, received, until, ended, settle } = await relayed(t, contentType);
     const isStream = contentType === "text/event-stream";
     body.write(isStream ? CONTENT : '{"id":"c",');
-    await pause(ARRIVAL_MS);
+    await pause(HELD_MS);
     body.end(isStream ? DONE : '"usage":{}}');
-    await pause(ARRIVAL_MS);
+    await until(isStream ? CONTENT : '{"id":"c",');
+    await pause(HELD_MS);
     settle(false);
     assert.equal(await ended, false);
     assert.equal(received(), isStream ? CONTENT : '{"id":"c",');

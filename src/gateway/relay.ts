@@ -51,10 +51,12 @@ export async function relay(parts: RelayParts): Promise<Ending> {
       }
       beginNow();
       await write(client, waiting, idleMs);
+      if (meter?.isLast) joinWrites(client);
       const goesAtOnce = !meter || meter.isStream;
       waiting = goesAtOnce ? NOTHING : bytes;
       if (goesAtOnce) await write(client, bytes, idleMs);
     }
+    meter?.end();
   } catch (error) {
     ending = watch.stopped ?? (isTimeout(error as Error) ? "upstream_timeout" : "upstream_cut");
   }
@@ -78,6 +80,14 @@ function finish(client: ServerResponse, how: { rest: Buffer; mayLeave: boolean; 
   if (mayLeave) client.write(rest);
   // In the same turn the server would still keep these bytes to itself, and lose them.
   setImmediate(() => client.socket?.destroySoon());
+}
+
+/** What is written in this turn of the event loop leaves together: an upstream's last event and its end mostly come so. */
+function joinWrites(client: ServerResponse): void {
+  client.cork();
+  setImmediate(() => {
+    if (!client.writableEnded) client.uncork();
+  });
 }
 
 /** Writes, and waits while the client takes no more; one that takes nothing for `idleMs` is cut off. */

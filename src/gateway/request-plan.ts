@@ -5,7 +5,7 @@ import { Fault, problem } from "../domain/fault.ts";
 import { type KeptBody, readBody, refuseLength } from "./body-reader.ts";
 import type { UpstreamConfig } from "./config.ts";
 import { boundaryOf, readFormRequest } from "./form-request.ts";
-import { headerOf, type RawHeaders } from "./headers.ts";
+import { headerOf, pairs, type RawHeaders } from "./headers.ts";
 import { type JsonRequest, readJsonRequest } from "./json-request.ts";
 import type { Route } from "./routes-table.ts";
 import type { Routing, Target } from "./routing.ts";
@@ -23,6 +23,8 @@ export interface Plan {
   /** The stream's usage was asked for by the gateway, and is hidden from the client. */
   readonly hidesUsage: boolean;
   readonly size: RequestSize;
+  /** Names that the body gives the call. */
+  readonly requestIds: readonly string[];
 }
 
 export interface Request {
@@ -43,8 +45,8 @@ export async function planRequest(
   const isJson = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType);
   const boundary = boundaryOf(contentType);
   const size = { bytes: lengthOf(headers), outputTokensMax: undefined, answers: 1, refersElsewhere: false };
-  const plain = { upstream: first, target: undefined, serviceTier: undefined, hidesUsage: false, size };
-  if (route) refuseEncoding(headers);
+  const plain = { upstream: first, target: undefined, serviceTier: undefined, hidesUsage: false, size, requestIds: [] };
+  if (route) refuseHeaders(headers);
   if (isJson && hasBody(headers)) {
     refuseLength(headerOf(headers, "content-length"));
     const bytes = await readBody(stream, kept);
@@ -80,6 +82,7 @@ function planJson(json: JsonRequest, route: Route | undefined, routing: Routing)
     serviceTier: asked.serviceTier,
     hidesUsage,
     size: asked.size,
+    requestIds: asked.requestIds,
   };
 }
 
@@ -107,7 +110,11 @@ function lengthOf(headers: RawHeaders): number | undefined {
   return length === undefined ? undefined : Number(length);
 }
 
-function refuseEncoding(headers: RawHeaders): void {
+/** An upstream that takes the other of two types would read another model. */
+function refuseHeaders(headers: RawHeaders): void {
+  if ([...pairs(headers)].filter(([name]) => name.toLowerCase() === "content-type").length > 1) {
+    throw new Fault(problem("bad_request", "Content-Type", { reason: "it is there more than once; send it once" }));
+  }
   const encoding = headerOf(headers, "content-encoding") ?? "identity";
   if (encoding.toLowerCase() === "identity") return;
   throw new Fault(problem("not_allowed", "Content-Encoding", { value: encoding, allowed: "identity" }));

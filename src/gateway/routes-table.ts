@@ -33,6 +33,11 @@ const ROUTES: ReadonlyMap<string, Route> = new Map(
   ].map((one) => [one.path, one]),
 );
 
+/** True for a path whose calls are metered when they are POST. */
+export function isMeteredPath(path: string): boolean {
+  return ROUTES.has(path);
+}
+
 /** The metered route of a call; undefined for one that is passed through. */
 export function routeOf(method: string, path: string): Route | undefined {
   return method === "POST" ? ROUTES.get(path) : undefined;

@@ -9,7 +9,7 @@ import type { GatewayMetrics } from "./metrics.ts";
 import type { Route } from "./routes-table.ts";
 import type { Spool } from "./spool.ts";
 import type { Log } from "./surroundings.ts";
-import { type Asker, type Ending, eventOf, measure } from "./usage-event.ts";
+import { type Asker, type Ending, eventOf, type Measured, measure } from "./usage-event.ts";
 
 /** What is known of a call before its answer ends. */
 export interface SettledCall {
@@ -54,7 +54,7 @@ export async function settleCall({ spool, metrics, service }: Settler, ended: En
   const { call, account, asker, labels, answer, route, meter, ending, eventId, whenFull } = ended;
   const started = performance.now();
   const told = meter?.told;
-  const lacksLastEvent = meter?.isStream === true && !meter.isLast;
+  const lacksLastEvent = meter?.isComplete === false;
   const measured = measure({ route, told, headers: answer.headers, ending, lacksLastEvent });
   const facts = { eventId, account, ...labels };
   const unmetered = (reason: string): void => {
@@ -66,20 +66,22 @@ export async function settleCall({ spool, metrics, service }: Settler, ended: En
     return { mayLeave: true };
   }
   const { quantities } = measured;
-  const event = eventOf(eventId, asker, { route, told, quantities });
-  const estimate = measured.kind === "estimate" ? { estimate: measured.reason } : {};
+  const estimate = measured.kind === "estimate" ? { estimated: measured.reason } : {};
+  const event = eventOf(eventId, asker, { route, told, quantities, ...estimate });
   const quote = await service.quote(account, event).catch((error: Error) => {
     call.log.error({ ...facts, err: error }, "the usage cannot be priced");
     return undefined;
   });
-  if (quote) {
-    const { atto, annotations } = quote;
+  // What cannot be priced now counts as the worst case, until the ledger has it.
+  const counted = quote ?? ended.reservation;
+  if (counted) {
+    const { atto, annotations } = counted;
     const { apiKeyId, time } = asker;
     // Before it is on disk: from there the ledger may have it at any moment.
-    service.budgets.settle({ account, eventId, apiKeyId, annotations, time, atto }, ended.reservation);
+    await service.budgets.settle({ account, eventId, apiKeyId, annotations, time, atto }, ended.reservation);
   }
   try {
-    await spool.append({ account, event, ...estimate });
+    await spool.append({ account, event });
   } catch (error) {
     service.budgets.unsettle(account, eventId);
     call.log.error({ ...facts, err: error }, "the usage could not be put on disk");
@@ -90,12 +92,26 @@ export async function settleCall({ spool, metrics, service }: Settler, ended: En
     metrics.estimated.inc({ ...labels, reason: measured.reason });
     call.log.warn({ ...facts, reason: measured.reason, ...quantities }, "the usage is an estimate");
   }
-  const { promptTokens = 0, cachedPromptTokens = 0, completionTokens = 0 } = quantities;
-  metrics.tokens.inc({ ...labels, kind: "prompt" }, promptTokens);
-  metrics.tokens.inc({ ...labels, kind: "cached" }, cachedPromptTokens);
-  metrics.tokens.inc({ ...labels, kind: "completion" }, completionTokens);
+  countTokens(metrics, labels, measured);
   metrics.addedSeconds.observe((ended.read - ended.arrived + performance.now() - started) / 1000);
   return { mayLeave: true, ...costOf(metrics, labels, quote) };
+}
+
+function countTokens(
+  metrics: GatewayMetrics,
+  labels: SettledCall["labels"],
+  { quantities, aside }: Exclude<Measured, { readonly kind: "unknown" }>,
+): void {
+  const tokens = {
+    prompt: quantities.promptTokens,
+    cached: quantities.cachedPromptTokens,
+    cache_written: aside.cacheWrittenTokens,
+    completion: quantities.completionTokens,
+    reasoning: aside.reasoningTokens,
+  };
+  for (const [kind, count = 0] of Object.entries(tokens)) {
+    if (count > 0) metrics.tokens.inc({ ...labels, kind }, count);
+  }
 }
 
 /** Counts what the call cost; what has no price is in no cost, and counted apart. */

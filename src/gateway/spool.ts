@@ -22,8 +22,6 @@ export interface SpoolRecord {
   readonly account: string;
   /** The event under its wire fields. */
   readonly event: Readonly<Record<string, unknown>>;
-  /** Why the quantities are not what the upstream told at the end of its answer. */
-  readonly estimate?: string;
 }
 
 /** Records that were read, oldest first; {@link Spool.remove} takes them out. */

@@ -1,15 +1,15 @@
 /** Calls to the upstreams: their own addresses, their own keys, no redirect followed, one clear fault for each failure. */
 
 import { pipeline, type Readable } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { type Dispatcher, Pool } from "undici";
 import { Fault, problem } from "../domain/fault.ts";
 import type { UpstreamConfig } from "./config.ts";
-import { headerOf, type RawHeaders } from "./headers.ts";
+import { pairs, type RawHeaders } from "./headers.ts";
 
 export interface UpstreamCall {
   readonly method: string;
-  /** Behind the base URL, beginning with a slash; checked by {@link isSafePath}. With its query. */
+  /** Behind the base URL, beginning with a slash; checked by `isSafePath`. With its query. */
   readonly path: string;
   readonly headers: RawHeaders;
   readonly body: Buffer | Readable | null;
@@ -111,28 +111,26 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   "x-gzip": createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
+  zstd: createZstdDecompress,
 };
+
+/** More of them, one in the other, are nobody's wish. */
+const ENCODINGS_MAX = 2;
 
 /** The answer as plain bytes, where an upstream compressed it although none was asked to. */
 export function plainBody({ headers, body }: UpstreamAnswer): { body: Readable; isDecoded: boolean } {
-  const encoding = headerOf(headers, "content-encoding")?.trim().toLowerCase() ?? "";
-  const make = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-  if (!make) return { body, isDecoded: false };
-  const plain = make();
-  // What goes wrong is told by the decoded stream.
-  pipeline(body, plain, () => {});
+  const encodings = [...pairs(headers)]
+    .filter(([name]) => name.toLowerCase() === "content-encoding")
+    .flatMap(([, value]) => value.toLowerCase().split(","))
+    .map((one) => one.trim())
+    .filter((one) => one !== "" && one !== "identity");
+  if (encodings.length === 0 || encodings.length > ENCODINGS_MAX) return { body, isDecoded: false };
+  if (!encodings.every((one) => Object.hasOwn(DECODERS, one))) return { body, isDecoded: false };
+  const plain = encodings.reverse().reduce((encoded: Readable, one) => {
+    const decoder = DECODERS[one]!();
+    // What goes wrong is told by the decoded stream.
+    pipeline(encoded, decoder, () => {});
+    return decoder;
+  }, body);
   return { body: plain, isDecoded: true };
-}
-
-/** True for a path that stays under the base URL, however the upstream reads it. */
-export function isSafePath(path: string): boolean {
-  let plain: string;
-  try {
-    plain = decodeURIComponent(path);
-  } catch {
-    return false;
-  }
-  const parts = plain.split(/[/\\]/);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-  return parts.every((part) => part !== "" && part !== "." && part !== "..") && !/[\u0000-\u0020\u007f?#]/.test(plain);
 }

@@ -25,8 +25,24 @@ const CASES: [name: string, path: string, usage: object, quantities: object, isS
 ];
 
 for (const [name, path, usage, quantities, isSound = true] of CASES) {
-  test(`usage: ${name}`, () => assert.deepEqual(readUsage(routeOf("POST", path)!, usage), { quantities, isSound }));
+  test(`usage: ${name}`, () => {
+    const { aside: _, ...read } = readUsage(routeOf("POST", path)!, usage);
+    assert.deepEqual(read, { quantities, isSound });
+  });
 }
+
+test("what went into the cache is prompt that was not cached, in each way of telling it, and known beside it", () => {
+  const told = { input_tokens: 10, cache_read_input_tokens: 2000, output_tokens: 7 };
+  const parts = { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 200 };
+  for (const usage of [
+    { ...told, cache_creation_input_tokens: 300 },
+    { ...told, cache_creation_input_tokens: 300, cache_creation: parts },
+  ]) {
+    const { quantities, aside } = readUsage(routeOf("POST", "messages")!, usage);
+    assert.deepEqual(quantities, { promptTokens: 2310, cachedPromptTokens: 2000, completionTokens: 7 });
+    assert.deepEqual(aside, { cacheWrittenTokens: 300, reasoningTokens: 0 });
+  }
+});
 
 test("seconds beside the usage are kept to the millisecond", () => {
   const { quantities } = readUsage(routeOf("POST", "audio/translations")!, undefined, 8.4700003);

@@ -19,6 +19,8 @@ export interface Quantities {
 
 export interface ReadUsage {
   readonly quantities: Quantities;
+  /** Tokens that no quantity of an event tells apart: in the prompt those that went into the cache, in the completion the reasoning. */
+  readonly aside: { readonly cacheWrittenTokens: number; readonly reasoningTokens: number };
   /** False when a number in it was no quantity, or more was cached than sent: what is left is an estimate. */
   readonly isSound: boolean;
 }
@@ -68,11 +70,22 @@ export function readUsage(route: Route, usage: unknown, duration?: unknown): Rea
     ...(seconds !== undefined && { audioInputSeconds: seconds }),
   });
   const { promptTokens = 0, cachedPromptTokens = 0 } = quantities;
-  if (cachedPromptTokens <= promptTokens) return { quantities, isSound: numbers.isSound };
-  return { quantities: { ...quantities, cachedPromptTokens: promptTokens }, isSound: false };
+  const aside = {
+    cacheWrittenTokens: numbers.whole(body.cache_creation_input_tokens) ?? 0,
+    reasoningTokens: numbers.whole(outputDetails(body).reasoning_tokens) ?? 0,
+  };
+  if (cachedPromptTokens <= promptTokens) return { quantities, aside, isSound: numbers.isSound };
+  return { quantities: { ...quantities, cachedPromptTokens: promptTokens }, aside, isSound: false };
 }
 
-/** Input comes in three parts that exclude each other; output has the thinking in it. */
+function outputDetails(body: Body): Body {
+  return bodyOf(body.completion_tokens_details ?? body.output_tokens_details);
+}
+
+/**
+ * Input comes in three parts that exclude each other; output has the thinking in it. What was written to the cache was
+ * not read from it, so it is part of the prompt that was not cached: an event has no third pool.
+ */
 function anthropicTokens(body: Body, numbers: Numbers): Quantities {
   const fresh = numbers.whole(body.input_tokens);
   const written = numbers.whole(body.cache_creation_input_tokens);
@@ -88,11 +101,10 @@ function anthropicTokens(body: Body, numbers: Numbers): Quantities {
 
 function openaiTokens(body: Body, numbers: Numbers): Quantities {
   const input = bodyOf(body.prompt_tokens_details ?? body.input_tokens_details);
-  const output = bodyOf(body.completion_tokens_details ?? body.output_tokens_details);
   const prompt = numbers.whole(body.prompt_tokens, body.input_tokens);
   const cached = numbers.whole(input.cached_tokens, body.cached_tokens, body.prompt_cache_hit_tokens);
   const completion = numbers.whole(body.completion_tokens, body.output_tokens);
-  const reasoning = numbers.whole(output.reasoning_tokens);
+  const reasoning = numbers.whole(outputDetails(body).reasoning_tokens);
   const total = numbers.whole(body.total_tokens);
   return withoutUnknown({
     promptTokens: prompt,

@@ -3,25 +3,16 @@
 import type { Annotations } from "../domain/annotations.ts";
 import { isPlainText } from "../domain/text.ts";
 import { formatInstant, type Instant } from "../domain/time.ts";
+import type { EstimateReason } from "../domain/usage.ts";
 import type { Told } from "./answer-meter.ts";
 import { headerOf, type RawHeaders } from "./headers.ts";
 import type { Route } from "./routes-table.ts";
-import { type Quantities, readUsage } from "./usage-body.ts";
+import { type Quantities, type ReadUsage, readUsage } from "./usage-body.ts";
 
 /** How an answer ended. */
-export type Ending = "whole" | "upstream_cut" | "upstream_timeout" | "client_gone" | "shutdown";
-
-/** Why quantities are an estimate, or why nothing was metered. */
-type Reason =
-  | Exclude<Ending, "whole">
-  /** The upstream told of an error in the middle of its answer. */
-  | "upstream_error"
-  /** The stream ended without its last event. */
-  | "no_last_event"
-  /** The answer told no usage, or in a form that cannot be read. */
-  | "no_usage"
-  /** A number of the usage cannot be. */
-  | "unsound_usage";
+export type Ending =
+  | "whole"
+  | Extract<EstimateReason, "upstream_cut" | "upstream_timeout" | "client_gone" | "shutdown">;
 
 /** What an answer told, and how it ended. */
 export interface Answered {
@@ -30,35 +21,36 @@ export interface Answered {
   readonly told: Told | undefined;
   readonly headers: RawHeaders;
   readonly ending: Ending;
-  /** A stream that did not come to its last event. */
+  /** More usage might have been told: a stream did not come to its last event. */
   readonly lacksLastEvent: boolean;
 }
 
 export type Measured =
-  | { readonly kind: "exact"; readonly quantities: Quantities }
-  | { readonly kind: "estimate"; readonly quantities: Quantities; readonly reason: Reason }
-  | { readonly kind: "unknown"; readonly reason: Reason };
+  | ({ readonly kind: "exact" } & Pick<ReadUsage, "quantities" | "aside">)
+  | ({ readonly kind: "estimate"; readonly reason: EstimateReason } & Pick<ReadUsage, "quantities" | "aside">)
+  | { readonly kind: "unknown"; readonly reason: EstimateReason };
 
 /** Quantities are what the upstream told; none is made up. What is known of a broken answer is kept as an estimate. */
 export function measure(answered: Answered): Measured {
   const { route, told, headers } = answered;
-  const { quantities: read, isSound } = readUsage(route, told?.usage, told?.duration);
+  const { quantities: read, aside, isSound } = readUsage(route, told?.usage, told?.duration);
   const images = told?.imageCount === undefined ? {} : { imageCount: told.imageCount };
   const quantities: Quantities = { ...promptOfHeaders(route, headers), ...read, ...images };
   const isTold = told?.usage !== undefined || Object.keys(read).length > 0 || told?.imageCount !== undefined;
   const reason = doubt(answered, isTold && Object.keys(quantities).length > 0, isSound);
-  if (reason === undefined) return { kind: "exact", quantities: withCachedInPrompt(quantities) };
+  if (reason === undefined) return { kind: "exact", quantities: withCachedInPrompt(quantities), aside };
   const isKnown = Object.values(quantities).some((one) => one > 0);
   if (!isKnown) return { kind: "unknown", reason };
-  return { kind: "estimate", quantities: withCachedInPrompt(quantities), reason };
+  return { kind: "estimate", quantities: withCachedInPrompt(quantities), aside, reason };
 }
 
-function doubt(answered: Answered, isTold: boolean, isSound: boolean): Reason | undefined {
+function doubt(answered: Answered, isTold: boolean, isSound: boolean): EstimateReason | undefined {
   const { route, told, ending, lacksLastEvent } = answered;
   if (ending !== "whole") return ending;
   if (told?.hasFailed && !isTold) return "upstream_error";
   if (!isTold) return "no_usage";
-  if (route.endsWithEvent && lacksLastEvent) return told?.hasFailed ? "upstream_error" : "no_last_event";
+  if (told?.hasFailed && (lacksLastEvent || !route.endsWithEvent)) return "upstream_error";
+  if (lacksLastEvent) return "no_last_event";
   return isSound ? undefined : "unsound_usage";
 }
 
@@ -98,9 +90,15 @@ export interface Asker {
 export function eventOf(
   id: string,
   asker: Asker,
-  answer: { readonly route: Route; readonly told: Told | undefined; readonly quantities: Quantities },
+  answer: {
+    readonly route: Route;
+    readonly told: Told | undefined;
+    readonly quantities: Quantities;
+    /** Undefined where the quantities are exact. */
+    readonly estimated?: EstimateReason;
+  },
 ): Record<string, unknown> {
-  const { route, told, quantities } = answer;
+  const { route, told, quantities, estimated } = answer;
   const tier = tierOf(told?.serviceTier ?? told?.usage?.service_tier ?? asker.serviceTier);
   const answered = told?.model;
   return {
@@ -114,6 +112,7 @@ export function eventOf(
     user: asker.user,
     ...tier,
     ...quantities,
+    ...(estimated && { estimated }),
     ...(Object.keys(asker.annotations).length > 0 && { annotations: asker.annotations }),
   };
 }

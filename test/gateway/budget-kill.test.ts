@@ -7,11 +7,14 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { ACCOUNT, BOOTSTRAP, Daybook, KEY, start } from "../process/daybook.ts";
 import { ask, askJson } from "../process/http.ts";
+import { until } from "../until.ts";
 import { CALL, PRICES, startBillingUpstream } from "./billing-upstream.ts";
 
 const CLIENTS = 20;
 const CALLS_PAID = 1_000;
-const KILLS_MS = [500, 700];
+/** A kill comes so many milliseconds after so many answers. */
+const KILLS_MS = [0, 70];
+const CALLS_A_ROUND = 100;
 const NEVER_FAILS = 1_000_000;
 
 let folder: string;
@@ -57,6 +60,8 @@ test("killed in the middle, a budget for 1,000 calls pays for 1,000 calls", asyn
     assert.equal(set.status, 200, await set.text());
     const clients = Promise.all(Array.from({ length: CLIENTS }, () => client(url)));
     if (ms !== undefined) {
+      const before = upstream.seen.answered;
+      await until("a load", () => upstream.seen.answered - before > CALLS_A_ROUND);
       await new Promise((resolve) => setTimeout(resolve, ms));
       daybook.kill();
     }
@@ -65,11 +70,10 @@ test("killed in the middle, a budget for 1,000 calls pays for 1,000 calls", asyn
       await daybook.ended;
       continue;
     }
-    let usage = 0;
-    for (let tries = 0; usage < 1 && tries < 100; tries += 1) {
-      usage = (await askJson<{ usage: number }>(url, { path: quota })).usage;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const usage = await until("the budget is spent", async () => {
+      const { usage: usd } = await askJson<{ usage: number }>(url, { path: quota });
+      return usd >= 1 && usd;
+    });
     assert.equal(usage, 1);
     const path = `/v1/accounts/${ACCOUNT}/usageEvents/`;
     for (const id of whole) await askJson(url, { path: path + encodeURIComponent(`up:${id}`) });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { Fault, problem } from "../../src/domain/fault.ts";
+import { unavailable } from "../../src/domain/fault.ts";
 import { OPERATOR_KEY, type Serving, startGateway, startUpstream, type Upstream, yamlOf } from "./serving.ts";
 
 let upstream: Upstream;
@@ -22,7 +22,7 @@ async function start(t: TestContext, more = ""): Promise<Serving> {
     yaml: yamlOf(upstream.url, more),
     writeUsage: (service) => (account, body) => {
       if (!isAway) return service.writeUsage(account, body);
-      throw new Fault(problem("unavailable", "server", { reason: "it is away", seconds: 1 }), 1);
+      throw unavailable("it is away");
     },
   });
   t.after(async () => {

@@ -15,7 +15,7 @@ export interface Got {
 
 export type Replay = (got: Got, answer: ServerResponse) => void | Promise<void>;
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function json(body: object, headers: Record<string, string> = {}, status = 200): Replay {
   const text = JSON.stringify(body);
@@ -224,6 +224,16 @@ export const endless: { gone: number } & Record<"replay", Replay> = {
   },
 };
 
+/** Tells its headers, and its first event once the test says so. */
+export const lateStream: { until: Promise<void> } & Record<"replay", Replay> = {
+  until: Promise.resolve(),
+  replay: async (_, answer) => {
+    answer.writeHead(200, EVENT_STREAM).flushHeaders();
+    await lateStream.until;
+    answer.end(data(chunk("late-stream", "late-stream", [], { usage: CHAT_USAGE })) + DONE);
+  },
+};
+
 /** A stream that takes its time, so that a client can leave in the middle. */
 export const slowStream: Replay = async ({ json: { model } }, answer) => {
   answer.writeHead(200, EVENT_STREAM);
@@ -365,11 +375,7 @@ export const REPLAYS: Readonly<Record<string, Replay>> = {
     await pause(300);
     await json({ ...chatJson, id: "late" })(got, answer);
   },
-  "late-stream": async (_, answer) => {
-    answer.writeHead(200, EVENT_STREAM).flushHeaders();
-    await pause(600);
-    answer.end(data(chunk("late-stream", "late-stream", [], { usage: CHAT_USAGE })) + DONE);
-  },
+  "late-stream": lateStream.replay,
   endless: endless.replay,
   slow: slowStream,
 };

@@ -11,6 +11,7 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import { gatewayRoutes } from "../../src/gateway/routes.ts";
 import { buildServer } from "../../src/http/server.ts";
 import { Service } from "../../src/service.ts";
+import { until } from "../until.ts";
 import { type Got, REPLAYS } from "./recorded.ts";
 
 export const OPERATOR_KEY = "fw_gateway-operator-0123456789";
@@ -70,8 +71,8 @@ export interface Serving {
   readonly spoolFolder: string;
   /** A key of the account with this role. */
   key(role: string): Promise<{ keyId: string; key: string }>;
-  /** The event of an id, once it came to the ledger, under its wire fields; undefined when it does not. */
-  event(id: string, ms?: number): Promise<Record<string, unknown> | undefined>;
+  /** The event of an id, once it came to the ledger, under its wire fields. */
+  event(id: string): Promise<Record<string, unknown>>;
   /** A metric's value, 0 when it is not there: `daybook_gateway_events_total{outcome="created"}`. */
   metric(line: string): Promise<number>;
   close(): Promise<void>;
@@ -80,17 +81,17 @@ export interface Serving {
 export interface ServingOptions {
   /** The gateway's file. */
   readonly yaml: string;
+  /** A PostgreSQL for the accounts; a file when left out. */
+  readonly accountsUrl?: string | undefined;
   /** Stands between the gateway and the service. */
   readonly writeUsage?: (service: Service) => Service["writeUsage"];
 }
 
-const EVENT_MS_MAX = 3_000;
-
-export async function startGateway({ yaml, writeUsage }: ServingOptions): Promise<Serving> {
+export async function startGateway({ yaml, accountsUrl, writeUsage }: ServingOptions): Promise<Serving> {
   const dataFolder = await mkdtemp(join(tmpdir(), "daybook-gateway-"));
   const spoolFolder = join(dataFolder, "spool");
   const log: string[] = [];
-  const service = await Service.open({ dataFolder });
+  const service = await Service.open({ dataFolder, accountsUrl });
   const bootstrap = await service.accounts.bootstrap({ accountId: HOME, key: OPERATOR_KEY });
   assert.ok(bootstrap);
   const config = readGatewayConfig("gateway.yaml", yaml, { env: { UPSTREAM_KEY }, readFile: () => "" });
@@ -127,13 +128,12 @@ export async function startGateway({ yaml, writeUsage }: ServingOptions): Promis
       const made = await service.accounts.createKey(HOME, "owner", { role: role as "USER" });
       return { keyId: made.apiKey.keyId, key: made.key };
     },
-    async event(id, ms = EVENT_MS_MAX) {
-      for (const end = Date.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
+    event(id) {
+      return until(`the event ${id}`, async () => {
         const answer = await get(`/v1/accounts/${HOME}/usageEvents/${encodeURIComponent(id)}`);
-        if (answer.status === 200) return (await answer.json()) as Record<string, unknown>;
-        await answer.arrayBuffer();
-        if (Date.now() >= end) return undefined;
-      }
+        const json = (await answer.json()) as Record<string, unknown>;
+        return answer.status === 200 && json;
+      });
     },
     async metric(line) {
       const text = await (await get("/metrics")).text();
@@ -157,7 +157,7 @@ upstreams:
     baseUrl: ${upstreamUrl}/v1
     apiKeyEnv: UPSTREAM_KEY
     models: { "*": "*", public-name: chat-json, public-stream: chat-stream }
-    timeouts: { connectMs: 1000, firstByteMs: 1000, idleMs: 1000, finishMs: 2000 }
+    timeouts: { connectMs: 5000, firstByteMs: 5000, idleMs: 5000, finishMs: 5000 }
   - name: fireworks
     baseUrl: ${upstreamUrl}/inference/v1/
     apiKeyEnv: UPSTREAM_KEY

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { run } from "../process/daybook.ts";
+import { Daybook } from "../process/daybook.ts";
+import { until } from "../until.ts";
 import { type BillingUpstream, CALL, PRICES, startBillingUpstream } from "./billing-upstream.ts";
 import { HOME, OPERATOR_KEY, type Serving, startGateway } from "./serving.ts";
 
@@ -15,7 +16,10 @@ before(async () => {
   gateway = await startGateway({ yaml });
   await gateway.service.putPriceBook({ account: "", document: PRICES, createdBy: "test" });
 });
-after(() => upstream.close());
+after(() => {
+  Daybook.killAll();
+  upstream.close();
+});
 
 async function callOnce(key: string): Promise<string> {
   const answer = await fetch(`${gateway.url}/inference/v1/chat/completions`, {
@@ -29,12 +33,20 @@ async function callOnce(key: string): Promise<string> {
 
 test("events of one key come with their cost, and those of others do not", async () => {
   const [one, two] = [await gateway.key("USER"), await gateway.key("USER")];
-  const url = `${gateway.url}/v1/accounts/${HOME}/usageEvents:tail?apiKeyId=${one.keyId}&forSeconds=2`;
-  const answer = await fetch(url, { headers: { authorization: `Bearer ${one.key}` } });
+  const url = `${gateway.url}/v1/accounts/${HOME}/usageEvents:tail?apiKeyId=${one.keyId}&forSeconds=600`;
+  const leave = new AbortController();
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${one.key}` }, signal: leave.signal });
   assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
   await callOnce(two.key);
   const id = await callOnce(one.key);
-  const lines = (await answer.text()).split("\n").filter((line) => line !== "");
+  // That of the other key was written first, so it would have come first.
+  let text = "";
+  for await (const part of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes(id)) break;
+  }
+  leave.abort();
+  const lines = text.split("\n").filter((line) => line !== "");
   assert.equal(lines.length, 1);
   const { time: _, ...event } = JSON.parse(lines[0]!);
   assert.deepEqual(event, {
@@ -59,7 +71,7 @@ test("whoever reads too slowly is told how much was missed", async () => {
   });
   const bytes = Buffer.from(JSON.stringify({ events }));
   await gateway.service.writeUsage(HOME, { bytes, contentType: "application/json", contentEncoding: "" });
-  const items = await listener.take(1_000);
+  const items = await listener.take(60_000);
   gateway.service.live.leave(HOME, listener);
   assert.equal(items?.length, 1_001);
   assert.deepEqual(items?.at(-1), { kind: "dropped", count: 200 });
@@ -68,17 +80,27 @@ test("whoever reads too slowly is told how much was missed", async () => {
 });
 
 test("at the prompt", async () => {
-  const said = run(["tail", "--model", "metered", "--base-url", gateway.url], {
+  const prompt = new Daybook(["tail", "--model", "metered", "--base-url", gateway.url], {
     env: { DAYBOOK_API_KEY: OPERATOR_KEY, DAYBOOK_ACCOUNT_ID: HOME },
   });
-  for (let tries = 0; !gateway.service.live.has(HOME) && tries < 500; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await until("the prompt listens", () => gateway.service.live.has(HOME));
   await callOnce(OPERATOR_KEY);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await until("the prompt tells it", () => prompt.stdout.endsWith("\n"));
+  const cut = {
+    id: "cut",
+    time: new Date().toISOString(),
+    usageType: "TEXT_COMPLETION_INFERENCE_USAGE",
+    model: "metered",
+  };
+  const events = [{ ...cut, promptTokens: 4, estimated: "client_gone" }];
+  const bytes = Buffer.from(JSON.stringify({ events }));
+  await gateway.service.writeUsage(HOME, { bytes, contentType: "application/json", contentEncoding: "" });
+  await until("the prompt tells the other", () => prompt.stdout.split("\n").length === 3);
   await gateway.close();
-  const { stdout, stderr, code } = await said;
-  assert.match(stdout, /^\S+Z {2}\$0\.001\S* {2}2000 in, 50 out {2}metered {2}key_\w+\n$/);
+  const { stdout, stderr, code } = await prompt.end();
+  const [exact, estimate] = stdout.split("\n");
+  assert.match(exact!, /^\S+Z {2}\$0\.001\S* {2}2000 in, 50 out {2}metered {2}key_\w+$/);
+  assert.match(estimate!, /^\S+Z {2}\$0\.000001 {2}4 in, estimated \(client_gone\) {2}metered$/);
   assert.match(stderr, /cut the connection|ended the answer/);
   assert.equal(code, 1);
 });
