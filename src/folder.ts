@@ -1,6 +1,6 @@
 /** The data folder: made when there is none, and held by one process at a time. */
 
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Fault, problem } from "./domain/fault.ts";
@@ -42,6 +42,20 @@ export function holdFolder(path: string): HeldFolder {
     throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason: (error as Error).message }));
   }
   return { path, release: () => held.close() };
+}
+
+/**
+ * An id of the folder that stays as long as the folder does; a backup does not copy it.
+ * @throws Fault `folder_unusable`.
+ */
+export function folderId({ path }: HeldFolder): string {
+  const file = join(path, "daybook.id");
+  try {
+    if (!existsSync(file)) writeFileSync(file, `${crypto.randomUUID()}\n`);
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason: (error as Error).message }));
+  }
 }
 
 function processOf(file: string): string {

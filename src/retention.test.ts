@@ -66,7 +66,7 @@ test("a run that is cut off says why; one that is closed stops after its piece",
   };
   const retention = new Retention({ ...parts, ledger: endless, told: () => {} });
   retention.start();
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  while (drops === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   await retention.close();
   const done = drops;
   await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,18 +1,14 @@
 /** The core's one face: the rooms put together. The faces (http, cli) call this and nothing behind it. */
 
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { accountIds } from "./accounts/account-ids.ts";
 import { enrich, mentioned } from "./accounts/enrich.ts";
 import type { Page, PageAsk } from "./accounts/paging.ts";
 import type { Account, AccountPatch, BudgetScope, Caller, QuotaPatch } from "./accounts/records.ts";
-import { Accounts } from "./accounts/store.ts";
-import { type Backup, type BackupOptions, copyFolder } from "./backup.ts";
+import type { Accounts } from "./accounts/store.ts";
 import { Budgets } from "./budgets/budgets.ts";
 import { Notifier, type NotifierOptions } from "./budgets/notifier.ts";
 import { parseExportQuery } from "./domain/export-query.ts";
-import { Fault, problem } from "./domain/fault.ts";
+import { Fault } from "./domain/fault.ts";
 import { ATTO_PER_USD } from "./domain/money.ts";
 import { parsePriceDiffQuery } from "./domain/price-diff-query.ts";
 import { parsePriceExplainQuery } from "./domain/price-explain-query.ts";
@@ -23,19 +19,16 @@ import type { KeptEvent, UsageBatch } from "./domain/usage.ts";
 import { parseUsageCostsQuery } from "./domain/usage-costs-query.ts";
 import { parseUsageExplainQuery } from "./domain/usage-explain-query.ts";
 import { parseUsageQuery, USAGE_RANGE_PARAMETERS } from "./domain/usage-query.ts";
-import { type HeldFolder, holdFolder } from "./folder.ts";
 import type { Rejected } from "./ingest/decode.ts";
 import { Decoder } from "./ingest/decoder.ts";
 import { addEvent, batchOfColumns, emptyColumns } from "./ingest/event.ts";
 import { type ImportHooks, type ImportSource, type ImportTotals, importFile } from "./ingest/import-file.ts";
+import { type Installation, type InstallationOptions, openInstallation } from "./installation.ts";
 import type { Ledger, VoidOutcome } from "./ledger/ledger.ts";
-import { SqliteLedger } from "./ledger/sqlite/ledger.ts";
-import { type Verification, type VerifyOptions, verifyLedger } from "./ledger/sqlite/verify.ts";
 import { type BillingSummary, billingSummary } from "./report/billing-summary.ts";
 import { billingUsage, type UsageReport } from "./report/billing-usage.ts";
 import { type BookDiff, bookDiff } from "./report/book-diff.ts";
-import { BookReading } from "./report/book-reading.ts";
-import { type BookText, readBookText } from "./report/book-text.ts";
+import type { BookReading } from "./report/book-reading.ts";
 import { type FilterOptions, filterOptions } from "./report/filter-options.ts";
 import { type InvoicePage, type InvoicesAsk, listInvoices } from "./report/invoices.ts";
 import { LiveUsage } from "./report/live-usage.ts";
@@ -43,7 +36,6 @@ import { type MetricsRow, metricsPages } from "./report/metrics-export.ts";
 import {
   type BookAtStart,
   type BookCheck,
-  bookAtStart,
   checkOfBook,
   kindOfScope,
   type PriceBookRecord,
@@ -53,14 +45,13 @@ import { type PriceExplanation, priceExplanation } from "./report/price-explanat
 import { type QuotaFacts, type UsedQuota, usedQuota } from "./report/quota-usage.ts";
 import { type Based, based } from "./report/report-basis.ts";
 import { type Quote, quoteOf, spendOf } from "./report/spend.ts";
-import { Tariffs } from "./report/tariffs.ts";
+import type { Tariffs } from "./report/tariffs.ts";
 import { type UsageCosts, usageCosts } from "./report/usage-costs.ts";
 import { type ExplainSources, type UsageExplanation, usageExplanation } from "./report/usage-explanation.ts";
 import { Retention, type RetentionRun } from "./retention.ts";
 
 export type { NotifierOptions } from "./budgets/notifier.ts";
 export type { ImportReject, ImportTotals } from "./ingest/import-file.ts";
-export type { Difference } from "./ledger/sqlite/verify.ts";
 export { importPriceList, LIST_BYTES_MAX, type ListKind } from "./rating/import/import.ts";
 export type { Finding, ImportReport } from "./rating/import/report.ts";
 export type { LiveListener } from "./report/live-usage.ts";
@@ -89,14 +80,6 @@ export interface MetricsExport {
   readonly position: number;
 }
 
-export interface ServiceOptions {
-  readonly dataFolder: string;
-  /** A list book that becomes the newest version when it differs from it, as a path; else the folder's own stays. */
-  readonly pricesFile?: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => Instant;
-}
-
 /** A price book that is put. */
 export interface NewBook {
   /** "" for the installation's list; else the account whose contract it is. */
@@ -107,12 +90,6 @@ export interface NewBook {
 }
 
 const NO_DEPLOYMENTS: Parameters<typeof enrich>[2] = new Map();
-const LEDGER = "ledger.db";
-const READER_THREADS = 2;
-const ACCOUNTS_PER_PAGE = 200;
-
-/** The price book that comes with Daybook. */
-export const SHIPPED_PRICES: string = fileURLToPath(new URL("../prices/default.yaml", import.meta.url));
 
 export class Service {
   readonly accounts: Accounts;
@@ -121,81 +98,55 @@ export class Service {
   readonly budgets: Budgets;
   /** Usage as it is written. */
   readonly live: LiveUsage = new LiveUsage();
-  readonly #folder: HeldFolder;
+  readonly #installation: Installation;
   readonly #ledger: Ledger;
   readonly #decoder: Decoder;
   readonly #tariffs: Tariffs;
   readonly #bookReading: BookReading;
   #retention: Retention | undefined;
   #notifier: Notifier | undefined;
-  /** The list book that was in force when the folder was opened, and how it came to be. */
+  /** The list book that was in force when the installation was opened, and how it came to be. */
   readonly bookAtStart: BookAtStart;
 
-  private constructor(parts: {
-    folder: HeldFolder;
-    ledger: Ledger;
-    accounts: Accounts;
-    tariffs: Tariffs;
-    bookReading: BookReading;
-    bookAtStart: BookAtStart;
-    now: () => Instant;
-  }) {
-    this.#folder = parts.folder;
-    this.#ledger = parts.ledger;
-    this.accounts = parts.accounts;
-    this.#tariffs = parts.tariffs;
-    this.#bookReading = parts.bookReading;
-    this.bookAtStart = parts.bookAtStart;
-    this.now = parts.now;
-    this.#decoder = new Decoder();
-    this.budgets = new Budgets({
+  private constructor(installation: Installation, decoder: Decoder) {
+    this.#installation = installation;
+    this.#ledger = installation.ledger;
+    this.accounts = installation.accounts;
+    this.#tariffs = installation.tariffs;
+    this.#bookReading = installation.bookReading;
+    this.bookAtStart = installation.bookAtStart;
+    this.now = installation.now;
+    this.#decoder = decoder;
+    const { shared } = this.accounts;
+    const sources = {
       now: this.now,
-      limits: (account) => this.accounts.limits(account),
-      spent: (account, month, scopes) => this.spent(account, month, scopes),
-    });
+      limits: (account: string) => this.accounts.limits(account),
+      spent: this.spent.bind(this),
+    };
+    const hasEvent = (account: string, id: string): Promise<boolean> => this.#hasEvent(account, id);
+    this.budgets = new Budgets(sources, shared && { ...shared, spool: installation.folderId, hasEvent });
   }
 
-  /**
-   * Opens a data folder and holds it until {@link close}.
-   * @throws Fault when the folder is held by another process, was written by a newer daybook or cannot be used, and when
-   * the first price book has a mistake.
-   */
-  static async open(options: ServiceOptions): Promise<Service> {
-    const now = options.now ?? Date.now;
-    const folder = holdFolder(options.dataFolder);
-    const opened: { close(): Promise<void> }[] = [];
+  /** Opens an installation and holds it until {@link close}. @throws Fault as {@link openInstallation} does, or `threads_unstartable`. */
+  static async open(options: InstallationOptions): Promise<Service> {
+    const installation = await openInstallation(options);
     try {
-      const accountsPath = join(folder.path, "accounts.db");
-      const ledgerPath = join(folder.path, "ledger.db");
-      // The ledger is made first: without it, accounts stand over usage that was lost.
-      if (existsSync(accountsPath) && !existsSync(ledgerPath)) {
-        opened.push(await Accounts.open({ path: accountsPath, now, randomBytes }));
-        throw new Fault(problem("folder_incomplete", "dataFolder", { value: folder.path, missing: "ledger.db" }));
-      }
-      const ledger = await SqliteLedger.open({ path: ledgerPath, readerThreads: READER_THREADS });
-      opened.push(ledger);
-      const accounts = await Accounts.open({ path: accountsPath, now, randomBytes });
-      opened.push(accounts);
-      const { pricesFile } = options;
-      const given = pricesFile === undefined ? undefined : () => readBookFile(pricesFile);
-      const bookReading = new BookReading();
-      opened.push(bookReading);
-      const readBook = bookReading.read;
-      const atStart = await bookAtStart({ accounts, readBook }, readBookFile(SHIPPED_PRICES), given);
-      const tariffs = new Tariffs({ accounts, now, readBook });
-      // Read at once: a book that this Daybook cannot read is told now, and not by every report.
-      await tariffs.book(atStart.inForce.version);
-      return new Service({ folder, ledger, accounts, tariffs, bookReading, bookAtStart: atStart, now });
+      return new Service(installation, await Decoder.open());
     } catch (error) {
-      for (const part of opened) await part.close().catch(() => {});
-      folder.release();
-      throw error instanceof Fault ? error : unreadable(folder.path, error as Error);
+      await installation.close();
+      throw error;
     }
+  }
+
+  /** Resolves when every engine that work takes answers. @throws Fault `unavailable` that names those that do not. */
+  async ready(): Promise<void> {
+    await this.#installation.readiness.check();
   }
 
   /**
    * Writes usage events. When it resolves, what was created is counted and on disk.
-   * @throws Fault when the whole body is refused; then nothing was written.
+   * @throws Fault when the whole body is refused; then nothing was written, but where an `unavailable` says that nobody
+   * knows: sent again, it counts once.
    */
   async writeUsage(account: string, body: UsageBody): Promise<IngestOutcome> {
     const { contentType, contentEncoding } = body;
@@ -292,18 +243,9 @@ export class Service {
 
   /** Drops raw events that are older than so many days, from now on until {@link close}; `told` hears of each run. */
   keepEvents(keepDays: number, told: (run: RetentionRun) => void): void {
-    const [accountIds, now] = [() => this.#accountIds(), this.now];
-    this.#retention ??= new Retention({ ledger: this.#ledger, accountIds, now, keepDays, told });
+    const ids = () => accountIds(this.accounts);
+    this.#retention ??= new Retention({ ledger: this.#ledger, accountIds: ids, now: this.now, keepDays, told });
     this.#retention.start();
-  }
-
-  async *#accountIds(): AsyncGenerator<string> {
-    let pageToken: string | undefined;
-    do {
-      const page = await this.accounts.listAccounts(undefined, { pageSize: ACCOUNTS_PER_PAGE, pageToken });
-      for (const { id } of page.items) yield id;
-      pageToken = page.nextPageToken;
-    } while (pageToken !== undefined);
   }
 
   /** @throws Fault `event_dropped`. */
@@ -409,24 +351,32 @@ export class Service {
     return priceExplanation(this.#tariffs, account, parsePriceExplainQuery(raw), this.now());
   }
 
-  /** Finishes what was accepted, then closes the files and gives up the folder. */
+  /** Finishes what was accepted, then closes what was opened and gives up the folder. */
   async close(): Promise<void> {
     await this.#retention?.close();
     await this.#notifier?.close();
+    await this.budgets.close();
     await this.#decoder.close();
-    await this.#bookReading.close();
-    await this.#ledger.close();
-    await this.accounts.close();
-    this.#folder.release();
+    await this.#installation.close();
   }
 
   async #sources(account: string, asOf?: Instant): Promise<ExplainSources> {
     return { ledger: this.#ledger, accounts: this.accounts, tariff: await this.#tariffs.at(account, asOf) };
   }
 
+  /** Whether the event was written, dropped since or not. */
+  async #hasEvent(account: string, id: string): Promise<boolean> {
+    try {
+      return (await this.#ledger.find(account, id)) !== undefined;
+    } catch (error) {
+      if (error instanceof Fault && error.problems[0].code === "event_dropped") return true;
+      throw error;
+    }
+  }
+
   async #quotaFacts(account: string): Promise<QuotaFacts> {
     const { timezone } = await this.accounts.limits(account);
-    return { timezone, requestsPerMinute: this.budgets.rates.busiest(account) };
+    return { timezone, requestsPerMinute: await this.budgets.rates.busiest(account) };
   }
 
   /** Makes a report by the prices that were known at `asOf`, and says what it was made of. */
@@ -440,60 +390,7 @@ export class Service {
   }
 }
 
-/**
- * Holds a data folder that no server holds, and checks its ledger against itself.
- * @throws Fault when the folder is held by another process, was written by a newer daybook or is no data folder.
- */
-export async function verifyFolder(dataFolder: string, options: VerifyOptions = {}): Promise<Verification> {
-  requireFolder(dataFolder);
-  const folder = holdFolder(dataFolder);
-  try {
-    return await verifyLedger(join(folder.path, LEDGER), options);
-  } finally {
-    folder.release();
-  }
-}
-
-/**
- * Copies a data folder that a server may be writing to. The copy is a data folder itself.
- * @param to a folder that is empty or not there yet.
- * @throws Fault when there is nothing to copy, or the copy cannot be written; then nothing is left of it.
- */
-export async function backupFolder(dataFolder: string, to: string, options: BackupOptions = {}): Promise<Backup> {
-  requireFolder(dataFolder);
-  return copyFolder(dataFolder, to, options);
-}
-
 function copyOf(batch: UsageBatch): UsageBatch {
   const { times, quantities, series } = batch;
   return { ...batch, times: times.slice(), quantities: quantities.slice(), series: series.slice() };
-}
-
-/** Files of the right kind that do not hold what they must: a disk that damaged them is the likely reason. */
-function unreadable(dataFolder: string, error: Error): Fault {
-  const reason = `its files cannot be read (${error.message}); daybook verify says what is wrong, restore a backup`;
-  return new Fault(problem("folder_unusable", "dataFolder", { value: dataFolder, reason }));
-}
-
-/** @throws Fault `folder_unusable` for a folder that no server has been started on yet. */
-export function requireFolder(dataFolder: string): void {
-  if (existsSync(join(dataFolder, LEDGER))) return;
-  const reason = `it holds no ${LEDGER}; name the folder that daybook serve was started with`;
-  throw new Fault(problem("folder_unusable", "dataFolder", { value: dataFolder, reason }));
-}
-
-/** What a price book's text holds, without a server. @throws Fault `bad_price_book` with every mistake. */
-export function checkPriceBook(text: BookText, kind: "list" | "contract"): BookCheck {
-  return checkOfBook(readBookText(text, kind));
-}
-
-/** A price book's file. @throws Fault `file_unusable`. */
-export function readBookFile(path: string): BookText {
-  try {
-    return { name: path, document: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)) };
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "it is not UTF-8 text" : message;
-    throw new Fault(problem("file_unusable", "prices", { value: path, reason }));
-  }
 }

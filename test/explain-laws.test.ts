@@ -250,6 +250,7 @@ suite("laws of explanations", () => {
       voided: BigInt(seen.length - counted.length),
       late: BigInt(counted.filter(({ event }) => event.receivedAt! >= row.bucket.end).length),
       unknownArrival: 0n,
+      estimated: new Map(),
       firstTime: times.length === 0 ? undefined : Math.min(...times),
       lastTime: times.length === 0 ? undefined : Math.max(...times),
       keptFrom: undefined,

@@ -238,7 +238,7 @@ suite("laws of the report", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "daybook-"));
-    accounts = await Accounts.open({ path: join(folder, "accounts.db"), now: Date.now, randomBytes });
+    accounts = await Accounts.open({ place: { path: join(folder, "accounts.db") }, now: Date.now, randomBytes });
     const sqlite = await SqliteLedger.open({ path: join(folder, "ledger.db"), readerThreads: 1 });
     ledgers = { memory: new MemoryLedger(), sqlite };
   });

@@ -6,6 +6,7 @@ import { addBackup } from "./commands/backup.ts";
 import { addBilling } from "./commands/billing.ts";
 import { addImport } from "./commands/import.ts";
 import { addBudget, addTail } from "./commands/limits.ts";
+import { addMigrate } from "./commands/migrate.ts";
 import { addPrices } from "./commands/prices.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServe } from "./commands/serve.ts";
@@ -41,6 +42,7 @@ export function makeProgram(): Command {
   addImport(daybook);
   addVerify(daybook);
   addBackup(daybook);
+  addMigrate(daybook);
   daybook.addHelpText(
     "after",
     `

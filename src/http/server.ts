@@ -100,7 +100,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   await app.register(async (scope) => {
     takeJson(scope);
     const context = { accounts: service.accounts, now: service.now };
-    operationRoutes(scope, metrics);
+    operationRoutes(scope, service, metrics);
     accountRoutes(scope, service);
     userRoutes(scope, context);
     keyRoutes(scope, context);

@@ -64,6 +64,19 @@ test("a row's quantities, prices and events as text", async (t) => {
   assert.deepEqual([cost_exact, components.length, usage_events.length], ["2.6911341", 3, 2]);
 });
 
+test("events that are estimates are told with their reason, in the sum and each", async (t) => {
+  const { env, server } = await serveBook(t);
+  const event = { time: "2026-05-29T08:00:00Z", usageType: "TEXT_COMPLETION_INFERENCE_USAGE", model: "cut" };
+  const reasons = ["client_gone", "upstream_cut", "client_gone", undefined];
+  const events = reasons.map((estimated, at) => ({ ...event, id: `e${at}`, promptTokens: 5, estimated }));
+  await post(server, `/v1/accounts/${ACCOUNT}/usageEvents:batchCreate`, { events });
+  const row = ["billing", "explain", "--row-start", "2026-05-29", "--group", "model_name=cut"];
+  const { stdout } = await daybook([...row, "--events"], { env });
+  assert.match(stdout, /; 0 voided; 3 estimated \(2 client_gone, 1 upstream_cut\)\n/);
+  assert.match(stdout, /e1 {2}promptTokens 5, estimated \(upstream_cut\)\n/);
+  assert.match(stdout, /e3 {2}promptTokens 5\n/);
+});
+
 test("what is wrong with the words, and a row that is none or several", async (t) => {
   const { env } = await serve(t);
   const cases: readonly (readonly [args: readonly string[], code: number, said: RegExp])[] = [

@@ -81,7 +81,7 @@ test("bad input is refused in one line with the mend, and nothing is written", a
       /"broken\.json": it is no valid JSON: "}\\n}" may not stand at line 2, column 24; mend it/,
     ],
     [[...IMPORT, foreign], 1, /it is a list of providers, as genai-prices publishes it; use --from genai-prices$/],
-    [[...IMPORT, latin], 1, /it is not valid UTF-8; get the list again$/],
+    [[...IMPORT, latin], 1, /it is not valid UTF-8; save it as UTF-8$/],
     [[...IMPORT, folder], 1, /it is a folder; name a file$/],
     [[...IMPORT, join(folder, "absent")], 1, /there is no such file$/],
     [[...IMPORT, SAMPLE, "--provider", "acme"], 1, /it has no provider "acme"; it has anthropic, azure, /],

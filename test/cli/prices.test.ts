@@ -105,6 +105,7 @@ test("a book with mistakes is told line by line and not sent; the book in force 
   const cwd = folderFor(t);
   const env = { ...known, DAYBOOK_API_KEY: OPERATOR_KEY };
   writeFileSync(join(cwd, "bad.yaml"), "currency: EUR\nprices:\n  - match: { model: m }\n    perImage: 1e-7\n");
+  writeFileSync(join(cwd, "latin.yaml"), Buffer.from("# caf\xe9\n", "latin1"));
   const mistakes = [
     'bad.yaml:1: currency: "EUR" is unknown; allowed are USD',
     "bad.yaml:3: prices[0]: effectiveFrom is missing; it is required",
@@ -120,7 +121,11 @@ test("a book with mistakes is told line by line and not sent; the book in force 
     ["prices diff bad.yaml",            1, /^$/, `${mistakes}\ndaybook: "bad.yaml" has 4 mistakes; nothing was sent\n`],
     ["prices check bad.yaml",           1, /^$/, `${mistakes}\ndaybook: "bad.yaml" has 4 mistakes\n`],
     ["prices check bad.yaml -o json",   1, /^\{\n {2}"mistakes": \[\n {4}\{\n {6}"line": 1,/, ""],
-    ["prices check none.yaml",          1, /^$/, "daybook: file \"none.yaml\" cannot be used: ENOENT: no such file or directory, open 'none.yaml'\n"],
+    ["prices check none.yaml",          1, /^$/, 'daybook: file "none.yaml" cannot be used: there is no such file\n'],
+    ["prices put none.yaml",            1, /^$/, 'daybook: file "none.yaml" cannot be used: there is no such file\n'],
+    ["prices diff none.yaml",           1, /^$/, 'daybook: file "none.yaml" cannot be used: there is no such file\n'],
+    ["prices put .",                    1, /^$/, 'daybook: file "." cannot be used: it is a folder; name a file\n'],
+    ["prices put latin.yaml",           1, /^$/, 'daybook: file "latin.yaml" cannot be used: it is not valid UTF-8; save it as UTF-8\n'],
     ["prices check bad.yaml --dry-run", 2, /^$/, "daybook: --dry-run: check asks no server and does not know it; leave it out\n"],
     ["prices get 99",                   1, /^$/, 'daybook: priceBook: "99" was not found; check the id, --account-id and --base-url\n'],
     ["prices explain",                  2, /^$/, "daybook: name a model, or --accelerator-type; see daybook prices explain --help\n"],

@@ -10,7 +10,7 @@ import type { TestContext } from "node:test";
 import { type Daybook, startDaybook, writeUsage } from "../contract/serving.ts";
 
 export const MAIN = join(import.meta.dirname, "../../bin/daybook.js");
-const RUN_MS_MAX = 60_000;
+const RUN_MS_MAX = 120_000;
 /** Of util-linux: gives a command a terminal. */
 const SCRIPT = "script";
 

@@ -1,14 +1,16 @@
 /** The raw export: one row an event, streamed; cut off when something fails, given up when nobody reads (contract, section 8). */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { buildServer } from "../../src/http/server.ts";
 import type { MetricsRow } from "../../src/report/metrics-export.ts";
 import { Service } from "../../src/service.ts";
+import { until } from "../until.ts";
 import { HOME, OPERATOR_KEY, post, startDaybook, writeUsage } from "./serving.ts";
 
 const HEADER =
@@ -121,19 +123,18 @@ test("a client that hangs up ends the reading; one that waits is waited for", as
   const call = request(`${url}${PATH}`, { headers });
   call.on("error", () => {});
   call.end();
-  await new Promise<void>((resolve) =>
-    call.once("response", (response) => {
-      response.once("data", () => response.pause());
-      setTimeout(resolve, 300);
-    }),
-  );
-  const waiting = read;
+  const [response] = (await once(call, "response")) as [IncomingMessage];
+  await once(response.resume(), "data");
+  response.pause();
+  let [waiting, looks] = [0, 0];
+  await until("the reading rests", () => {
+    looks = read === waiting ? looks + 1 : 0;
+    waiting = read;
+    return looks === 50;
+  });
   assert.ok(waiting < 200, `${waiting} pages were read for a client that takes none`);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  assert.equal(read, waiting);
   call.destroy();
-  for (let tries = 0; tries < 100 && !given; tries += 1) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.ok(given, "the reading was given up");
+  await until("the reading is given up", () => given);
   assert.ok(read <= waiting + 2);
 });
 

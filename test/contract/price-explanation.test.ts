@@ -126,7 +126,7 @@ test("wrong questions are refused, all mistakes at once", async () => {
   const cases: [query: string, ...sentences: string[]][] = [
     ["", "model: is required; send model, baseModel or acceleratorType"],
     ["model=m&x=1", "x: unknown query parameter; allowed are model, placement, jobType, baseModel, at, usageType, serviceTier, batch, acceleratorType, promptTokens, asOf"],
-    ["model=m&at=now&batch=yes&promptTokens=-1", 'at: "now" is not an RFC 3339 time; send one such as 2026-05-28T00:00:00Z', 'batch: "yes" was sent; allowed are false, true', 'promptTokens: "-1" was sent; it must be a whole number from 0 to 9007199254740991'],
+    ["model=m&at=now&batch=yes&promptTokens=-1", 'at: "now" is not an RFC 3339 time; send one such as 2026-05-28T00:00:00Z', 'batch: "yes" was sent; allowed are true, false', 'promptTokens: "-1" was sent; it must be a whole number from 0 to 9007199254740991'],
     ["model=m&asOf=2026-10-20T11:59:59Z", 'asOf: "2026-10-20T11:59:59Z" is before the first price book was known; the earliest allowed is 2026-10-20T12:00:00Z'],
     ["model=m&as_of=2026-10-20T14:00:00Z", 'asOf: "2026-10-20T14:00:00Z" is not over yet (2026-10-20T14:00:00Z now); send an earlier time, or leave it out for the newest prices'],
     ["model=m&model=n", "model: was sent 2 times; send it once"],
@@ -169,11 +169,13 @@ test("other calls are answered while a large text is read", async () => {
   const document = `a:\n${"- x\n".repeat(250_000)}`;
   const headers = { "content-type": "application/yaml" };
   const reading = daybook.call("POST", "/v1/priceBooks:check", { key: OPERATOR_KEY, body: document, headers });
-  const done = reading.then(() => "the book");
-  for (let call = 0; call < 5; call += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const other = daybook.call("GET", "/v1/accounts/acme", { key: userKey }).then(() => "the other call");
-    assert.equal(await Promise.race([other, done]), "the other call");
-  }
-  assert.match((await reading).json.message, /line 1: a: unknown field/);
+  let isRead = false;
+  const done = reading.finally(() => {
+    isRead = true;
+  });
+  let others = 0;
+  for (; !isRead; others += 1) await daybook.call("GET", "/v1/accounts/acme", { key: userKey });
+  // What reads it here, on the thread of the calls, would let one or two through.
+  assert.ok(others > 5, `${others} calls were answered meanwhile`);
+  assert.match((await done).json.message, /line 1: a: unknown field/);
 });

@@ -356,3 +356,39 @@ test("voiding: twice in one call, what is not there, and another account's event
   assert.match(refused.json.message, /^ids: 20001 were sent; at most 20000 are allowed$/);
   assert.equal(await promptOf("theirs"), "1");
 });
+
+test("why an event is an estimate is part of its content: written, read back, explained; another reason is a conflict", async () => {
+  await daybook.account("estimates");
+  const one = event("cut", { completionTokens: 3, estimated: "client_gone" });
+  const events = [
+    one,
+    event("cut2", { estimated: "client_gone" }),
+    event("odd", { estimated: "unsound_usage" }),
+    event("exact"),
+  ];
+  assert.deepEqual((await write("estimates", { events })).json, written(4));
+  const path = "/v1/accounts/estimates/usageEvents/cut";
+  const read = await daybook.call("GET", path, { key: OPERATOR_KEY });
+  assert.deepEqual(read.json, { ...one, serviceTier: "STANDARD" });
+  assert.deepEqual(
+    (await write("estimates", { events: [read.json] })).json,
+    written(0, 1),
+    "what was read can be written",
+  );
+  const { estimated: _, ...bare } = read.json as Record<string, unknown>;
+  const others = [bare, { ...bare, estimated: "upstream_cut" }, { ...bare, id: "bad", estimated: "perhaps" }];
+  const { json } = await write("estimates", { events: others });
+  assert.deepEqual(
+    json.conflicts.map(({ index, field }: { index: number; field: string }) => [index, field]),
+    [
+      [0, "estimated"],
+      [1, "estimated"],
+    ],
+  );
+  assert.match(json.rejected[0].message, /^estimated: "perhaps" was sent; allowed are upstream_cut, .*, no_usage$/);
+  const named = { ...DAY, "group[model_name]": MODEL };
+  const url = `/v1/accounts/estimates/billingUsage:explain?${new URLSearchParams(named)}`;
+  const explained = await daybook.call("GET", url, { key: OPERATOR_KEY });
+  const { count, estimated, estimatedReasons } = explained.json.events;
+  assert.deepEqual([count, estimated, estimatedReasons], ["4", "3", { client_gone: "2", unsound_usage: "1" }]);
+});

@@ -135,6 +135,7 @@ test("17,580,572 cached tokens at 28 nanos are $0.492256016; the whole answer, b
     late: "0",
     lateDefinition: "received after the row's bucket had ended",
     unknownArrival: "0",
+    estimated: "0",
   });
   assert.equal(json.deploymentSeconds, "0");
   assert.equal(headers.get("x-daybook-price-book-version"), "2");

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 const MAIN = join(import.meta.dirname, "../../bin/daybook.js");
-const START_MS_MAX = 30_000;
-const RUN_MS_MAX = 60_000;
+const START_MS_MAX = 60_000;
+const RUN_MS_MAX = 120_000;
 
 /** A key that the tests name beforehand. */
 export const KEY = "fw_process-test-key-0123456789";

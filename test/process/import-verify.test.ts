@@ -1,15 +1,19 @@
 /** `daybook import usage` and `daybook verify` as an operator runs them: real processes on a real folder. */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
+import { until } from "../until.ts";
 import { Daybook, run, type Said, start } from "./daybook.ts";
 import { ask } from "./http.ts";
 
+/** A program of the system. */
+const MKFIFO = "mkfifo";
 let folder: string;
 let data: string;
 before(async () => {
@@ -71,14 +75,19 @@ test("an import that is killed in the middle is completed by the next one, and e
   const file = join(folder, "large.ndjson");
   const total = 200_000;
   await writeFile(file, Array.from({ length: total }, (_, n) => event(`large-${n}`, n)).join("\n"));
-  const killed = new Daybook(["import", "usage", file, "--data", data]);
-  // The log of what is written grows with the first batches.
+  // A pipe that gives no more than the first half, so that the kill comes in the middle on any machine.
+  const pipe = join(folder, "half.ndjson");
+  assert.equal(spawnSync(MKFIFO, [pipe]).status, 0);
+  const killed = new Daybook(["import", "usage", pipe, "--data", data]);
+  const half = createWriteStream(pipe).on("error", () => {});
+  half.write((await readFile(file, "utf8")).slice(0, -(total / 2) * event("large-0", 0).length));
   const ledger = new DatabaseSync(join(data, "ledger.db"), { readOnly: true });
   const count = (): number =>
     ledger.prepare("SELECT count(*) AS n FROM events WHERE id >= 'large-' AND id < 'large.'").get()!.n as number;
-  for (let tries = 0; tries < 1_000 && count() === 0; tries += 1) await new Promise((go) => setTimeout(go, 10));
+  await until("a batch is written", () => count() > 0);
   killed.signal("SIGKILL");
   assert.equal((await killed.end()).signal, "SIGKILL");
+  half.destroy();
   const kept = count();
   ledger.close();
   assert.ok(kept > 0 && kept < total, `${kept} of ${total} were written when it was killed`);
@@ -122,7 +131,7 @@ test("verify finds a flipped sum, says where, and exits 1", async () => {
 
 const refused: readonly (readonly [args: readonly string[], code: number, stderr: RegExp])[] = [
   [["import", "usage", "none.ndjson"], 1, /^daybook: file "none.ndjson" cannot be used: there is no such file\n$/],
-  [["import", "usage", "."], 1, /^daybook: file "." cannot be used: it is a folder\n$/],
+  [["import", "usage", "."], 1, /^daybook: file "." cannot be used: it is a folder; name a file\n$/],
   [["import", "usage", "/dev/null", "--account", "nobody"], 1, /^daybook: account: "nobody" was not found\n$/],
   [["import", "usage", "a", "--rejects", "./a"], 1, /^daybook: file "a" cannot be used: there is no such file\n$/],
 ];

@@ -1,11 +1,14 @@
 /** Price books of a real server: what a start says of them, and that a version that was answered outlives `kill -9`. */
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Daybook, KEY, run, start } from "./daybook.ts";
+import { Accounts } from "../../src/accounts/store.ts";
+import { until } from "../until.ts";
+import { ACCOUNT, Daybook, KEY, run, start } from "./daybook.ts";
 
 const root = mkdtempSync(join(tmpdir(), "daybook-prices-"));
 after(() => {
@@ -61,7 +64,7 @@ test("--prices: taken where it differs; with mistakes the book in force stays, a
     stderr: `${mistake}daybook: --prices: ${JSON.stringify(bad)} has 1 mistake; correct the file and start again\n`,
   });
   const none = await run(["serve", "--data", folder, "--port", "0", "--prices", join(root, "none.yaml")]);
-  assert.match(none.stderr, /^daybook: file "[^\n]*none\.yaml" cannot be used: ENOENT[^\n]*\n$/);
+  assert.match(none.stderr, /^daybook: file "[^\n]*none\.yaml" cannot be used: there is no such file\n$/);
 
   const first = await tellStart(folder, good);
   assert.match(first.stdout, /^Price book version 1 in force, known from \d{4}-\S+Z\.\nDaybook /);
@@ -77,6 +80,44 @@ test("--prices: taken where it differs; with mistakes the book in force stays, a
   assert.match(next.stdout, /^Price book version 2 in force, known from /);
   const without = await tellStart(folder);
   assert.deepEqual([without.newest, without.stdout.split(" ")[0]], ["priceBooks/2", "Daybook"]);
+});
+
+/** Keeps a book's text as a daybook with other rules would have, in the folder of a server that does not run. */
+async function keepUnread(folder: string, document: string): Promise<void> {
+  const place = { path: join(folder, "accounts.db") };
+  const accounts = await Accounts.open({ place, now: Date.now, randomBytes });
+  await accounts.putPriceBook({ account: "", document, entryCount: 1, createdBy: "an earlier daybook" });
+  await accounts.close();
+}
+
+test("a kept book that cannot be read refuses the start by its number and mistake, and a mended book goes on", async () => {
+  const folder = join(root, "kept");
+  const good = fileOf("kept.yaml", bookOf("1"));
+  await tellStart(folder, good);
+  await keepUnread(folder, bookOf("-1"));
+  const told =
+    "price book version 2, line 3: it was kept by an earlier daybook, and this one cannot read it: " +
+    'prices[0].perImage: "-1" is negative; it must be "0" or more; ' +
+    "start the earlier one again, or put a mended book (serve --prices)";
+  const refused = await run(["serve", "--data", folder, "--port", "0"]);
+  assert.deepEqual([refused.code, refused.stdout, refused.stderr], [1, "", `daybook: ${told}\n`]);
+
+  const { daybook, url } = await start({ folder, args: ["--port", "0", "--prices", good] });
+  const { priceBooks } = (await call(url, "/v1/priceBooks")).json as unknown as {
+    priceBooks: { name: string; knownFrom: string }[];
+  };
+  assert.deepEqual(
+    priceBooks.map(({ name }) => name),
+    ["priceBooks/3", "priceBooks/2", "priceBooks/1"],
+  );
+  const range = "startTime=2026-05-01T00:00:00Z&endTime=2026-05-02T00:00:00Z";
+  const path = `/v1/accounts/${ACCOUNT}/billingUsage?${range}`;
+  assert.equal((await call(url, path)).status, 200);
+  const { status, json } = await call(url, `${path}&asOf=${priceBooks[1]!.knownFrom}`);
+  assert.deepEqual([status, json.code, json.message], [500, 13, told]);
+  const { code, stderr } = await daybook.stop();
+  assert.equal(code, 0);
+  assert.ok(stderr.includes(JSON.stringify(told).slice(1, -1)), `the log has it: ${stderr}`);
 });
 
 test(`${KILLS} kills while books are put: what was answered is there, and no version is left out`, async () => {
@@ -98,7 +139,7 @@ test(`${KILLS} kills while books are put: what was answered is there, and no ver
     const writers = [put(), put(), put()].map((one) =>
       one.catch((error: Error) => assert.match(error.message, /fetch failed|terminated/)),
     );
-    while (answered.size < before + 20) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until("twenty books are answered", () => answered.size >= before + 20);
     daybook.kill();
     await Promise.all([daybook.ended, ...writers]);
   }

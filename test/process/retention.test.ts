@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { until } from "../until.ts";
 import { ACCOUNT, Daybook, run, start } from "./daybook.ts";
 import { type Answer, ask, askJson } from "./http.ts";
 
@@ -47,13 +48,6 @@ function refused(answer: Answer, status: number): string {
   return (JSON.parse(answer.body) as { message: string }).message;
 }
 
-async function until(told: () => boolean): Promise<void> {
-  for (let tries = 0; !told(); tries += 1) {
-    assert.ok(tries < 200, "in good time");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 test("raw events that are old enough are dropped, reports stay as they were, and the rest is said", async () => {
   const first = await start({ folder });
   await write(first.url, event("old-1", OLD), event("old-2", OLD), event("old-void", OLD), event("new", -1));
@@ -70,9 +64,8 @@ test("raw events that are old enough are dropped, reports stay as they were, and
   assert.equal((await first.daybook.stop()).code, 0);
 
   const { daybook, url } = await start({ folder, args: KEEP });
-  await until(() => daybook.stderr.includes("raw events were dropped"));
-  const [line] = daybook.stderr.split("\n").filter((one) => one.includes("raw events were dropped"));
-  const { before: horizon, dropped, accounts } = JSON.parse(line!);
+  const line = await until("a run is told", () => /^.*raw events were dropped.*(?=\n)/m.exec(daybook.stderr)?.[0]);
+  const { before: horizon, dropped, accounts } = JSON.parse(line);
   const keptFrom = at(-32);
   assert.deepEqual({ horizon, dropped, accounts }, { horizon: keptFrom, dropped: 3, accounts: 1 });
   assert.deepEqual(await answers(url), before);

@@ -8,12 +8,13 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
+import { until } from "../until.ts";
 import { ACCOUNT, BOOTSTRAP, Daybook, KEY, run, start } from "./daybook.ts";
 import { ask, askJson } from "./http.ts";
 
 const root = mkdtempSync(join(tmpdir(), "daybook-serve-"));
-/** What a clean end may take while clients are connected. */
-const STOP_MS_MAX = 10_000;
+/** What a clean end may take while clients are connected: longer than calls are given, less than a kept connection lives. */
+const STOP_MS_MAX = 60_000;
 let folders = 0;
 
 function newFolder(): string {
@@ -47,12 +48,13 @@ async function usedFolder(): Promise<string> {
   return folder;
 }
 
-test("the default port, when taken, gives way to the next free one, and it says so", async () => {
+test("the default port, when taken, gives way to the next free one, and it says so", async (context) => {
   // Another process of the machine may hold 8484 as well as this test.
   const holder = await takePort(8484);
   try {
     const { daybook, url } = await start({ folder: newFolder(), args: [] });
     const port = Number(new URL(url).port);
+    if (!holder && port === 8484) return context.skip("the process that held port 8484 has let it go");
     assert.ok(port > 8484 && port < 8484 + 100, url);
     assert.match(daybook.stdout, new RegExp(`^Port 8484 is taken; using ${port}\\.\n`));
     assert.equal((await ask(url, { path: "/healthz" })).kind, "answered");
@@ -284,7 +286,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       }
     };
     const clients = Array.from({ length: 8 }, (_, client) => write(client));
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await until("a load", () => statuses.size > 20);
     daybook.signal(signal);
     const ended = await daybook.end(STOP_MS_MAX);
     stopped = true;
@@ -293,7 +295,6 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const others = [...statuses.values()].filter((status) => status !== 200 && status !== 503);
     assert.deepEqual(others, []);
     const answered = [...statuses].filter(([, status]) => status === 200).map(([name]) => name);
-    assert.ok(answered.length > 10, `${answered.length} calls are no load`);
     const found = callsInFile(folder);
     assert.deepEqual([...found.keys()].sort(), answered.sort(), "written, and answered 200");
     assert.ok([...found.values()].every((count) => count === EVENTS_PER_CALL));
@@ -308,18 +309,21 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-/** Opens a connection, writes the start of a call and waits until the server has surely read it. */
-async function beginCall(url: string, text: string): Promise<{ socket: Socket; received: () => string }> {
+/** Opens a connection and writes the head of a call; the server says that it has read it, and a part of the body follows. */
+async function beginCall(url: string, head: string, part = ""): Promise<{ socket: Socket; received: () => string }> {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   let received = "";
-  socket.setEncoding("utf8").on("data", (part: string) => {
-    received += part;
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    received += text;
   });
   socket.on("error", () => {});
-  socket.write(text);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  return { socket, received: () => received };
+  socket.write(head);
+  await until("100 Continue", () => received.startsWith(CONTINUE));
+  socket.write(part);
+  return { socket, received: () => received.slice(CONTINUE.length) };
 }
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 function headOf(bytes: number): string {
   return [
@@ -328,6 +332,7 @@ function headOf(bytes: number): string {
     `authorization: Bearer ${KEY}`,
     "content-type: application/json",
     `content-length: ${bytes}`,
+    "expect: 100-continue",
     "\r\n",
   ].join("\r\n");
 }
@@ -335,11 +340,12 @@ function headOf(bytes: number): string {
 test("a call that is half sent at SIGTERM is answered, and its kept connection does not hold up the end", async () => {
   const { daybook, url } = await start({ folder: newFolder() });
   const body = eventsText("slow", 10);
-  const { socket, received } = await beginCall(url, headOf(body.length) + body.slice(0, 100));
+  const { socket, received } = await beginCall(url, headOf(body.length), body.slice(0, 100));
   daybook.signal("SIGTERM");
   setTimeout(() => socket.write(body.slice(100)), 300);
   const ended = await daybook.end(STOP_MS_MAX);
   assert.match(received(), /^HTTP\/1\.1 200 [\s\S]*"created":10/);
+  assert.match(received(), /^connection: close\r$/im);
   assert.deepEqual([ended.code, ended.signal], [0, null], `still running after ${STOP_MS_MAX} ms`);
 });
 
@@ -347,9 +353,28 @@ test("a client that sends half a call and falls silent cannot hold up the end fo
   const { daybook, url } = await start({ folder: newFolder() });
   const { socket } = await beginCall(url, headOf(1_000));
   daybook.signal("SIGTERM");
-  const ended = await daybook.end(STOP_MS_MAX * 2);
+  const ended = await daybook.end(STOP_MS_MAX);
   socket.destroy();
-  assert.deepEqual([ended.code, ended.signal], [0, null], `still running after ${STOP_MS_MAX * 2} ms`);
+  assert.deepEqual([ended.code, ended.signal], [0, null], `still running after ${STOP_MS_MAX} ms`);
+});
+
+test("asked to end once more while it waits for a silent client, it ends at once, and the next start finds everything", async () => {
+  const folder = newFolder();
+  const first = await start({ folder });
+  await askJson(first.url, {
+    path: `/v1/accounts/${ACCOUNT}/usageEvents:batchCreate`,
+    body: eventsText("twice", EVENTS_PER_CALL),
+  });
+  const { socket } = await beginCall(first.url, headOf(1_000));
+  first.daybook.signal("SIGINT");
+  // Sooner it is the same wish.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  first.daybook.signal("SIGINT");
+  assert.ok([0, 130].includes((await first.daybook.end(STOP_MS_MAX)).code!));
+  socket.destroy();
+  const again = await start({ folder });
+  assert.equal((await again.daybook.stop()).code, 0);
+  assert.deepEqual([...callsInFile(folder)], [["twice", EVENTS_PER_CALL]]);
 });
 
 /** A Node on the path that is too old to run Daybook itself. */
@@ -414,7 +439,7 @@ for (const [name, node] of [
   }, async () => {
     const { daybook, url } = await start({ folder: newFolder(), node: node!, ownGroup: true });
     const body = eventsText("slow", 10);
-    const { socket, received } = await beginCall(url, headOf(body.length) + body.slice(0, 100));
+    const { socket, received } = await beginCall(url, headOf(body.length), body.slice(0, 100));
     daybook.signalGroup("SIGINT");
     // Later than a moment, as two that wait at once are one to the operating system.
     setTimeout(() => daybook.signal("SIGINT"), 50);

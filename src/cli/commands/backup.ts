@@ -18,8 +18,8 @@ export function addBackup(daybook: Command): void {
       examples("daybook backup --to backup", "daybook backup --data /var/lib/daybook --to /backups/2026-11-21"),
     )
     .hook("preAction", refuseRequestFlags)
-    .action(async (options) => {
+    .action(async (options, command: Command) => {
       const { backup } = await import("../run/backup.ts");
-      await backup(options);
+      await backup(options, command.getOptionValueSource("data") === "cli");
     });
 }

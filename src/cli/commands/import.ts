@@ -1,6 +1,7 @@
 /** `daybook import usage`. */
 
 import type { Command } from "commander";
+import { clusterOption } from "../places.ts";
 import { examples, refuseRequestFlags } from "../work.ts";
 
 export function addImport(daybook: Command): void {
@@ -14,11 +15,13 @@ export function addImport(daybook: Command): void {
     .description(
       "Write the usage events of a file into a data folder that no server holds. An event that is there already is a " +
         "duplicate and changes nothing, so the same file may be imported again, and one that was cut off is completed " +
-        "that way. Of the CSV, equal rows are told apart by their number. Exits 1 when a line was rejected or in conflict.",
+        "that way. Of the CSV, equal rows are told apart by their number. Exits 1 when a line was rejected or in conflict. " +
+        "With DAYBOOK_LEDGER_URL and DAYBOOK_ACCOUNTS_URL set, write to the engines there; servers may run.",
     )
     .option("--data <dir>", "the data folder", ".daybook")
     .option("--account <id>", "the account that the usage is of (default: the only one of the folder)")
     .option("--rejects <file>", "where lines go that were not taken (default: <file>.rejects.ndjson)")
+    .addOption(clusterOption())
     .addHelpText(
       "after",
       examples(

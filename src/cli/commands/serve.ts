@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { KEEP_EVENTS_DAYS_MAX, KEEP_EVENTS_DAYS_MIN } from "../../retention.ts";
+import { clusterOption } from "../places.ts";
 import { quoted, wrongWords } from "../refusal.ts";
 import { examples, refuseRequestFlags } from "../work.ts";
 
@@ -20,6 +21,7 @@ export function addServe(daybook: Command): void {
         .env("DAYBOOK_KEEP_EVENTS_DAYS")
         .argParser(readDays),
     )
+    .addOption(clusterOption())
     .option("--webhook-allow-private", "send notices to this machine and to private networks, too")
     .option("--demo", "fill an empty data folder with 60 days of a made-up company")
     .addHelpText(
@@ -29,12 +31,18 @@ Environment:
   DAYBOOK_BOOTSTRAP_ACCOUNT  id of the account that the first start makes (default: default)
   DAYBOOK_BOOTSTRAP_KEY      text of the OPERATOR key that the first start makes (default: a random one, printed once)
   DAYBOOK_KEEP_EVENTS_DAYS   as --keep-events-days
+  DAYBOOK_LEDGER_URL         clickhouse://user:password@host:8123/database keeps the ledger; add ?secure=true for https
+  DAYBOOK_ACCOUNTS_URL       postgres://user:password@host:5432/database keeps accounts, keys and price books
+  DAYBOOK_LEDGER_URL_FILE, DAYBOOK_ACCOUNTS_URL_FILE
+                             a file that holds the URL, in place of the URL
+  DAYBOOK_CLICKHOUSE_CLUSTER as --clickhouse-cluster
 ${examples(
   "daybook serve",
   "daybook serve --data /var/lib/daybook --host 0.0.0.0 --port 8484",
   "daybook serve --data /var/lib/daybook --prices prices.yaml",
   "daybook serve --data /var/lib/daybook --gateway gateway.yaml",
   "daybook serve --data /var/lib/daybook --keep-events-days 400",
+  "DAYBOOK_LEDGER_URL_FILE=/run/secrets/ledger daybook serve --data /var/lib/daybook",
   "daybook serve --demo --data demo",
 )}`,
     )

@@ -2,8 +2,9 @@
 
 import { rmSync } from "node:fs";
 import { SingleBar } from "cli-progress";
-import { backupFolder } from "../../service.ts";
-import { EXIT, sayable } from "../refusal.ts";
+import { backupFolder, holdsLedger } from "../../folder-tools.ts";
+import { namesOf, readPlaces } from "../places.ts";
+import { EXIT, refused, sayable } from "../refusal.ts";
 
 interface BackupFlags {
   readonly data: string;
@@ -12,8 +13,18 @@ interface BackupFlags {
 
 const MB = 1_000_000;
 
-/** @throws Fault when the folder is none of ours, or the copy cannot be written. */
-export async function backup({ data, to }: BackupFlags): Promise<void> {
+/**
+ * @param isFolderNamed Whether --data was on the command line: then that folder is copied, if it holds a ledger.
+ * @throws Fault when the folder is none of ours, or the copy cannot be written; Refusal when there is more to copy.
+ */
+export async function backup({ data, to }: BackupFlags, isFolderNamed: boolean): Promise<void> {
+  const elsewhere = namesOf(readPlaces(process.env));
+  if (elsewhere.length > 0 && !(isFolderNamed && holdsLedger(data))) {
+    throw refused(
+      `${elsewhere.join(" and ")} ${elsewhere.length === 1 ? "is" : "are"} set, and a backup is of a data folder alone; ` +
+        "back up ClickHouse by BACKUP DATABASE and PostgreSQL by pg_dump, as docs/scale-out.md tells",
+    );
+  }
   const bar = process.stderr.isTTY
     ? new SingleBar({ format: "Copying [{bar}] {value} of {total} MB", stream: process.stderr, clearOnComplete: true })
     : undefined;

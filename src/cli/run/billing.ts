@@ -1,6 +1,7 @@
 /** Invoices and notification settings. */
 
 import { readFileSync } from "node:fs";
+import { whyUnreadable } from "../../domain/unreadable.ts";
 import { nanosOfMoney, type WireMoney } from "../../render/usage-answer.ts";
 import { dollarText, grouped } from "../../render/usage-text.ts";
 import { type Context, lastSegment } from "../context.ts";
@@ -119,6 +120,6 @@ function readSecret(path: string): string {
   try {
     return readFileSync(path, "utf8").trim();
   } catch (error) {
-    throw wrongWords(`--webhook-secret-file: ${quoted(path)} cannot be read: ${(error as Error).message}`);
+    throw wrongWords(`--webhook-secret-file: ${quoted(path)} cannot be read: ${whyUnreadable(error)}`);
   }
 }

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "../../domain/fault.ts";
+import { whyUnreadable } from "../../domain/unreadable.ts";
 import { carryOver } from "../../gateway/carry.ts";
 import { type GatewayConfig, readGatewayConfig } from "../../gateway/config.ts";
 import { Gateway } from "../../gateway/gateway.ts";
@@ -17,7 +18,7 @@ export function readGatewayFile(path: string): GatewayConfig {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw refused(`--gateway: ${quoted(path)} cannot be read: ${(error as Error).message}`);
+    throw refused(`--gateway: ${quoted(path)} cannot be read: ${whyUnreadable(error)}`);
   }
   try {
     return readGatewayConfig(path, text, { env: process.env, readFile: (name) => readFileSync(name, "utf8") });

@@ -4,9 +4,12 @@ import { createReadStream, createWriteStream, statSync, type WriteStream } from 
 import { resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { SingleBar } from "cli-progress";
-import { Fault, problem } from "../../domain/fault.ts";
-import { type ImportReject, type ImportTotals, requireFolder, Service } from "../../service.ts";
+import { unreadable } from "../../domain/unreadable.ts";
+import { requireFolder } from "../../folder-tools.ts";
+import { type ImportReject, type ImportTotals, Service } from "../../service.ts";
+import { readPlaces } from "../places.ts";
 import { EXIT, quoted, refused, wrongWords } from "../refusal.ts";
+import { stopOnSignal } from "../stop-on-signal.ts";
 
 interface ImportFlags {
   readonly data: string;
@@ -14,6 +17,7 @@ interface ImportFlags {
   /** The flag that all commands share; `--account` is the same here. */
   readonly accountId?: string;
   readonly rejects?: string;
+  readonly clickhouseCluster?: string;
 }
 
 const STDIN = "-";
@@ -27,8 +31,7 @@ export async function importUsage(file: string, flags: ImportFlags): Promise<voi
   if (file !== STDIN && resolve(rejectsName) === resolve(file)) {
     throw wrongWords("--rejects: is the file that is imported; name another");
   }
-  requireFolder(flags.data);
-  const service = await Service.open({ dataFolder: flags.data });
+  const service = await openService(flags);
   const rejects = new RejectsFile(rejectsName);
   const stop = stopOnSignal();
   stop.signal.addEventListener("abort", source.close);
@@ -71,6 +74,16 @@ export async function importUsage(file: string, flags: ImportFlags): Promise<voi
   }
 }
 
+/** @throws Fault when the folder is none of ours, or an engine is away or cannot be used. */
+async function openService({ data, clickhouseCluster }: ImportFlags): Promise<Service> {
+  const places = readPlaces(process.env, clickhouseCluster);
+  const { ledgerUrl, accountsUrl } = places;
+  if (ledgerUrl === undefined) requireFolder(data);
+  // With both elsewhere nothing is left in a folder, and the one of a server that runs is not in the way.
+  const isElsewhere = ledgerUrl !== undefined && accountsUrl !== undefined;
+  return Service.open({ ...places, dataFolder: isElsewhere ? undefined : data });
+}
+
 function summary({ created, duplicates, conflicts, rejected }: ImportTotals): string {
   return `created ${created}, duplicates ${duplicates}, conflicts ${conflicts}, rejected ${rejected}`;
 }
@@ -96,13 +109,13 @@ function openSource(file: string): Source {
   }
   try {
     const found = statSync(file);
-    if (found.isDirectory()) throw new Error("it is a folder");
+    if (found.isDirectory()) throw new Error("it is a folder; name a file");
     const stream = createReadStream(file, { highWaterMark: CHUNK_BYTES });
     stream.on("error", () => {});
     const size = found.isFile() ? found.size : undefined;
     return { name: file, chunks: told(stream, file), size, close: () => stream.destroy() };
   } catch (error) {
-    throw unusable(file, error);
+    throw unreadable("FILE", file, error);
   }
 }
 
@@ -111,14 +124,8 @@ async function* told(chunks: AsyncIterable<Uint8Array>, file: string): AsyncGene
   try {
     yield* chunks;
   } catch (error) {
-    throw unusable(file, error);
+    throw unreadable("FILE", file, error);
   }
-}
-
-function unusable(file: string, error: unknown): Fault {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reason = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "it may not be read" : message;
-  return new Fault(problem("file_unusable", "FILE", { value: file, reason }));
 }
 
 /** The account that was named, or the only one there is. */
@@ -188,21 +195,4 @@ function showBytes(size: number | undefined): Bytes {
   const bar = new SingleBar({ format: FORMAT, stream: process.stderr, clearOnComplete: true });
   bar.start(size, 0, { lines: 0 });
   return { show: ({ bytes, lines }) => bar.update(Math.min(bytes, size), { lines }), end: () => bar.stop() };
-}
-
-/** Ctrl-C ends the import after the batch that is being written; a second one ends the process at once. */
-function stopOnSignal(): { readonly signal: AbortSignal; forget(): void } {
-  const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    controller.abort();
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.on(signal, stop);
-  return {
-    signal: controller.signal,
-    forget: () => {
-      for (const signal of signals) process.off(signal, stop);
-    },
-  };
 }

@@ -2,10 +2,10 @@
 
 import { Fault, sentence } from "../../domain/fault.ts";
 import { formatInstant } from "../../domain/time.ts";
+import { checkPriceBook as readBook, readBookFile } from "../../price-files.ts";
 import { bookCheckJson } from "../../render/price-books.ts";
 import { snakeCased } from "../../render/snake-json.ts";
 import { grouped } from "../../render/usage-text.ts";
-import { checkPriceBook as readBook, readBookFile } from "../../service.ts";
 import { bookMistakes, mistakesCounted } from "../book-mistakes.ts";
 import type { Context } from "../context.ts";
 import { EXIT, quoted, refused, wrongWords } from "../refusal.ts";

@@ -2,8 +2,8 @@
 
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
-import { Fault, problem } from "../../domain/fault.ts";
 import { formatInstant, type Instant, SLOT_MS, slotStart } from "../../domain/time.ts";
+import { unreadable } from "../../domain/unreadable.ts";
 import { type Finding, type ImportReport, importPriceList, LIST_BYTES_MAX, type ListKind } from "../../service.ts";
 import type { Context } from "../context.ts";
 import { checkSink, type SinkFlags, writeWhole } from "../file-sink.ts";
@@ -60,23 +60,7 @@ async function readText(file: string): Promise<string> {
     }
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts));
   } catch (error) {
-    throw new Fault(problem("file_unusable", "FILE", { value: file, reason: reasonOf(error) }));
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-      return "it may not be read";
-    case "EISDIR":
-      return "it is a folder; name a file";
-    case "ERR_ENCODING_INVALID_ENCODED_DATA":
-      return "it is not valid UTF-8; get the list again";
-    default:
-      return message;
+    throw unreadable("FILE", file, error);
   }
 }
 

@@ -73,7 +73,7 @@ export async function putPriceBook(
  * @throws Refusal
  */
 export async function readBook(context: Context, file: string, kind: "list" | "contract"): Promise<string> {
-  const { checkPriceBook, readBookFile } = await import("../../service.ts");
+  const { checkPriceBook, readBookFile } = await import("../../price-files.ts");
   const text = readBookFile(file);
   try {
     checkPriceBook(text, kind);

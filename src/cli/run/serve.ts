@@ -3,11 +3,15 @@
 import { Fault, problem } from "../../domain/fault.ts";
 import { DAY_MS, formatInstant } from "../../domain/time.ts";
 import { buildServer } from "../../http/server.ts";
-import { type NotifierOptions, Service, SHIPPED_PRICES } from "../../service.ts";
+import { SHIPPED_PRICES } from "../../price-files.ts";
+import { type NotifierOptions, Service } from "../../service.ts";
+import { type ThreadDeath, threadDeaths } from "../../threads/threads.ts";
 import { VERSION } from "../../version.ts";
 import { bookMistakes, mistakesCounted } from "../book-mistakes.ts";
+import { namesOf, type Places, readPlaces, shownPlace } from "../places.ts";
 import { quoted, refused, sayable } from "../refusal.ts";
 import { type GatewayPart, gatewayPart, readGatewayFile } from "./gateway.ts";
+import { openWhenReady } from "./waiting.ts";
 
 interface ServeOptions {
   readonly data: string;
@@ -18,6 +22,7 @@ interface ServeOptions {
   readonly gateway?: string;
   readonly keepEventsDays?: number;
   readonly webhookAllowPrivate?: boolean;
+  readonly clickhouseCluster?: string;
 }
 
 const PORT_DEFAULT = 8484;
@@ -30,7 +35,7 @@ type Server = Awaited<ReturnType<typeof buildServer>>;
 
 /**
  * Runs until SIGINT or SIGTERM, then finishes accepted work and closes the files.
- * @throws Fault when the folder or the port cannot be had.
+ * @throws Fault when the folder, an engine or the port cannot be had. An engine that is away is waited for.
  */
 export async function serve(options: ServeOptions): Promise<void> {
   if (options.demo && !LOOPBACK.includes(options.host) && !process.env.DAYBOOK_BOOTSTRAP_KEY) {
@@ -38,27 +43,50 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw new Fault(problem("not_allowed", "--host", { value: options.host, allowed }));
   }
   const config = options.gateway === undefined ? undefined : readGatewayFile(options.gateway);
-  const service = await openService(options);
+  const places = readPlaces(process.env, options.clickhouseCluster);
   let server: Server | undefined;
   let gateway: GatewayPart | undefined;
+  const held: Held = { service: undefined };
+  let port = options.port;
+  const waiting = new AbortController();
+  const early = async (server: Server): Promise<void> => {
+    port = Number(new URL(await listen(server, options)).port);
+  };
   const stop = stopOnSignal(async () => {
+    waiting.abort();
     await server?.close();
     await gateway?.close();
-    await service.close();
+    await held.service?.close();
   });
   try {
-    const first = await firstKey(service, options);
+    const { signal } = waiting;
+    const open = () => begin(options, places, { held, signal });
+    // Where all is in the data folder there is nothing to wait for.
+    const hasEngines = namesOf(places).length > 0;
+    const { service, first } = await (hasEngines ? openWhenReady(open, { listen: early, signal }) : open());
     gateway = gatewayPart(config, service, options.data);
     server = await buildServer({ service, log: process.stderr, addRoutes: gateway.addRoutes });
-    const url = await listen(server, options);
+    logDeaths(server);
+    const url = await listen(server, { ...options, ...(port !== undefined && { port }) });
     if (options.keepEventsDays !== undefined) service.keepEvents(options.keepEventsDays, retentionLog(server));
     service.notifySpend({ allowsPrivate: options.webhookAllowPrivate === true, ...noticeLog(server) });
     sayBook(service, options);
-    process.stdout.write(banner(url, options, first));
+    process.stdout.write(banner(url, { options, places }, first));
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Writes a log line for each thread that died. */
+function logDeaths({ log }: Server): void {
+  threadDeaths.subscribe((death) => {
+    const { name, reason } = death as ThreadDeath;
+    log.error(
+      { threads: name, reason },
+      "a thread died; the calls in it were told to come again, and the next starts it anew",
+    );
+  });
 }
 
 /** Writes a log line for each try of a notice. */
@@ -74,10 +102,35 @@ function noticeLog({ log }: Server): Pick<NotifierOptions, "told" | "failed"> {
   };
 }
 
-/** @throws Refusal when the first price book has mistakes, each of which was told. */
-async function openService({ data, prices }: ServeOptions): Promise<Service> {
+/** What is to be closed at the end, from when it is opened. */
+interface Held {
+  service: Service | undefined;
+}
+
+/** The service, opened, and the first key. @throws Fault `unavailable` when an engine is away; then nothing is held. */
+async function begin(
+  options: ServeOptions,
+  places: Places,
+  { held, signal }: { readonly held: Held; readonly signal: AbortSignal },
+) {
+  const service = await openService(options, places);
+  held.service = service;
   try {
-    return await Service.open({ dataFolder: data, pricesFile: prices });
+    return { service, first: await firstKey(service, options) };
+  } catch (error) {
+    // At a signal it is being closed already.
+    if (!signal.aborted) {
+      held.service = undefined;
+      await service.close();
+    }
+    throw error;
+  }
+}
+
+/** @throws Refusal when the first price book has mistakes, each of which was told. */
+async function openService({ data, prices }: ServeOptions, places: Places): Promise<Service> {
+  try {
+    return await Service.open({ dataFolder: data, ...places, pricesFile: prices });
   } catch (error) {
     const mistakes = bookMistakes(error);
     if (!mistakes || prices === undefined) throw error;
@@ -164,7 +217,11 @@ async function listen(server: Server, options: ServeOptions): Promise<string> {
   }
 }
 
-function banner(url: string, options: ServeOptions, { account, key }: FirstKey): string {
+function banner(
+  url: string,
+  { options, places }: { readonly options: ServeOptions; readonly places: Places },
+  { account, key }: FirstKey,
+): string {
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   const range = `startTime=${formatInstant(today - 7 * DAY_MS)}&endTime=${formatInstant(today + DAY_MS)}`;
   const given = process.env.DAYBOOK_BOOTSTRAP_KEY !== undefined;
@@ -176,6 +233,8 @@ function banner(url: string, options: ServeOptions, { account, key }: FirstKey):
     `  Account  ${account}`,
     `  Key      ${key ?? known}`,
     `  Data     ${options.data}`,
+    ...(places.ledgerUrl === undefined ? [] : [`  Ledger   ${shownPlace(places.ledgerUrl)}`]),
+    ...(places.accountsUrl === undefined ? [] : [`  Accounts ${shownPlace(places.accountsUrl)}`]),
     "",
     "Who used what in the last 7 days, and what did it cost? Try:",
     `  curl -s -H "Authorization: Bearer ${bearer}" "${url}/v1/accounts/${account}/billingUsage?${range}"`,

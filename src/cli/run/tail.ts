@@ -25,6 +25,7 @@ interface LiveLine {
   readonly completionTokens?: number;
   readonly audioInputSeconds?: number;
   readonly imageCount?: number;
+  readonly estimated?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly cost?: WireMoney;
   readonly isUnpriced?: boolean;
@@ -66,6 +67,7 @@ function textOf(live: LiveLine): string {
     live.completionTokens && `${live.completionTokens} out`,
     live.audioInputSeconds && `${live.audioInputSeconds} s`,
     live.imageCount && `${live.imageCount} images`,
+    live.estimated && `estimated (${live.estimated})`,
   ].filter(Boolean);
   const money = `${cost ? exactDollars(cost) : ""}${isUnpriced ? "+ (no price)" : ""}`;
   return [time, money, quantities.join(", "), model, apiKeyId, tagsText(annotations)].filter(Boolean).join("  ");

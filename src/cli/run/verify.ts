@@ -2,15 +2,23 @@
 
 import { SingleBar } from "cli-progress";
 import { formatInstant } from "../../domain/time.ts";
-import { type Difference, verifyFolder } from "../../service.ts";
+import { type Difference, holdsLedger, verifyFolder } from "../../folder-tools.ts";
+import type { JournalDifference, JournalVerification } from "../../installation.ts";
+import { readPlaces } from "../places.ts";
 import { EXIT } from "../refusal.ts";
 
 interface VerifyFlags {
   readonly data: string;
+  readonly clickhouseCluster?: string;
 }
 
-/** @throws Fault when the folder is held by a server or is none of ours. */
-export async function verify({ data }: VerifyFlags): Promise<void> {
+/**
+ * @param isFolderNamed Whether --data was on the command line: then a ledger in that folder is meant, whatever the
+ * environment says.
+ * @throws Fault when the folder is held by a server or is none of ours, or the engine cannot be asked.
+ */
+export async function verify({ data, clickhouseCluster }: VerifyFlags, isFolderNamed: boolean): Promise<void> {
+  const { ledgerUrl } = isFolderNamed && holdsLedger(data) ? {} : readPlaces(process.env, clickhouseCluster);
   const bar = process.stderr.isTTY
     ? new SingleBar({ format: "Verifying [{bar}] {percentage}%", stream: process.stderr, clearOnComplete: true })
     : undefined;
@@ -19,18 +27,62 @@ export async function verify({ data }: VerifyFlags): Promise<void> {
     bar?.setTotal(Math.max(total, 1));
     bar?.update(done);
   };
+  if (ledgerUrl !== undefined) {
+    const { verifyEngine } = await import("../../installation.ts");
+    tellJournal(await verifyEngine(ledgerUrl, clickhouseCluster, { onProgress }).finally(() => bar?.stop()));
+    return;
+  }
   const found = await verifyFolder(data, { onProgress }).finally(() => bar?.stop());
   const { differences, differencesTotal, sums, events } = found;
   if (differencesTotal === 0) {
     process.stdout.write(`all ${sums} sums agree with ${events} events\n${droppedLine(found)}`);
     return;
   }
+  tellDifferences(differences.map(lineOf), differencesTotal);
+  process.stdout.write(`${counted(differencesTotal)} among ${sums} sums and ${events} events\n${droppedLine(found)}`);
+}
+
+function tellJournal({ differences, differencesTotal, sums, events, busyLanes }: JournalVerification): void {
+  if (differencesTotal === 0) process.stdout.write(`all ${sums} sums agree with ${events} events\n`);
+  else {
+    tellDifferences(differences.map(journalLine), differencesTotal);
+    process.stdout.write(`${counted(differencesTotal)} among ${sums} sums and ${events} events\n`);
+  }
+  if (busyLanes === 0) return;
+  process.stdout.write(`the sums of ${busyLanes} of the ledger's lanes were written all the time and not compared\n`);
+}
+
+function tellDifferences(lines: readonly string[], total: number): void {
   process.exitCode = EXIT.refused;
-  for (const difference of differences) process.stdout.write(`${lineOf(difference)}\n`);
-  const more = differencesTotal - differences.length;
-  if (more > 0) process.stdout.write(`and ${more} more\n`);
-  const counted = differencesTotal === 1 ? "1 difference" : `${differencesTotal} differences`;
-  process.stdout.write(`${counted} among ${sums} sums and ${events} events\n${droppedLine(found)}`);
+  for (const line of lines) process.stdout.write(`${line}\n`);
+  if (total > lines.length) process.stdout.write(`and ${total - lines.length} more\n`);
+}
+
+function counted(differences: number): string {
+  return differences === 1 ? "1 difference" : `${differences} differences`;
+}
+
+function journalLine(difference: JournalDifference): string {
+  switch (difference.kind) {
+    case "commit":
+      return `commit: number ${difference.commit} of lane ${difference.lane} was written twice`;
+    case "identity":
+      return `identity: ${difference.account}, ${JSON.stringify(difference.id)} has ${difference.events} events`;
+    case "void":
+      return `void: ${difference.account}, ${JSON.stringify(difference.id)} is not taken out as it was counted, once`;
+    case "place":
+      return `event: ${difference.account}, ${JSON.stringify(difference.id)} stands in another slot than its time's, or in another commit`;
+    case "series":
+      return `series: ${difference.account}, ${difference.series} has events and no labels`;
+    case "sums":
+      return `sum: ${difference.account}, ${formatInstant(difference.slot)}: what is kept is not what its events add up to`;
+    case "position":
+      return `position: ${difference.account}: what is kept is not its last commit`;
+    case "projection":
+      return `projection: lane ${difference.lane} keeps no ${difference.projection}; answers are right, and slow`;
+    default:
+      return difference satisfies never;
+  }
 }
 
 function droppedLine({ days, daysDropped }: Awaited<ReturnType<typeof verifyFolder>>): string {

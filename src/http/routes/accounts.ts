@@ -5,7 +5,7 @@ import { type Account, ROLES, SUSPEND_STATES } from "../../accounts/records.ts";
 import type { Accounts } from "../../accounts/store.ts";
 import { formatInstant, type Instant } from "../../domain/time.ts";
 import type { Service } from "../../service.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { emptyReply, newId, optionalText, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, noQuery } from "../schemas.ts";
 
@@ -107,14 +107,7 @@ function readRoutes(app: FastifyInstance, service: Service): void {
         summary: "The accounts that the key can see",
         querystring: pageQuery,
         response: {
-          200: {
-            description: "One page of accounts",
-            type: "object",
-            properties: { accounts: { type: "array", items: accountSchema }, ...pageReplyProperties },
-            required: ["accounts", "totalSize"],
-            additionalProperties: false,
-            examples: [{ accounts: [accountExample], totalSize: 1 }],
-          },
+          200: pageReply("accounts", { what: "accounts", schema: accountSchema, example: accountExample }),
           default: errorSchema,
         },
       },

@@ -7,7 +7,7 @@ import { summaryJson } from "../../render/billing-summary.ts";
 import type { Service } from "../../service.ts";
 import type { Query } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
-import { accountParams, asOfSchema, errorSchema, moneySchema } from "../schemas.ts";
+import { accountParams, asOfSchema, errorSchema, judgedByCore, moneySchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const text = { type: "string" } as const;
@@ -138,15 +138,12 @@ const response = {
   ],
 } as const;
 
-/** The core judges questions, all problems at once; the schemas tell clients their form. */
-const validatorCompiler = () => () => true;
-
 export function billingSummaryRoutes(app: FastifyInstance, service: Service): void {
   app.get(
     "/v1/accounts/:account_id/billing/summary",
     {
       config: { access: READERS },
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "getBillingSummary",

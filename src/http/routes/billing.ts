@@ -8,7 +8,7 @@ import { type Problem, refuseIfAny } from "../../domain/fault.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { invoiceJson } from "../../render/invoices.ts";
 import type { Service } from "../../service.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
 import { int64Of, sentInt64, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, moneySchema, noQuery, unpricedSchema } from "../schemas.ts";
@@ -119,13 +119,12 @@ function invoicesRoute(app: FastifyInstance, service: Service): void {
         },
         response: {
           200: {
-            description: "One page of invoices; the headers tell the prices of the running month",
+            ...pageReply("invoices", {
+              what: "invoices; the headers tell the prices of the running month",
+              schema: invoiceSchema,
+              example: invoiceExample,
+            }),
             headers: basisHeaders,
-            type: "object",
-            properties: { invoices: { type: "array", items: invoiceSchema }, ...pageReplyProperties },
-            required: ["invoices", "totalSize"],
-            additionalProperties: false,
-            examples: [{ invoices: [invoiceExample], totalSize: 1 }],
           },
           default: errorSchema,
         },

@@ -7,7 +7,7 @@ import type { Accounts } from "../../accounts/store.ts";
 import { checkAnnotations, TAG_NAMES } from "../../domain/annotations.ts";
 import { type Problem, problem, refuseIfAny } from "../../domain/fault.ts";
 import { formatInstant } from "../../domain/time.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { annotationsSchema, emptyReply, int64Of, newId, sentInt64, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, noQuery } from "../schemas.ts";
 import type { RecordsContext } from "./accounts.ts";
@@ -111,14 +111,7 @@ function readRoute(app: FastifyInstance, accounts: Accounts): void {
         params: accountParams,
         querystring: pageQuery,
         response: {
-          200: {
-            description: "One page of budgets",
-            type: "object",
-            properties: { budgets: { type: "array", items: budgetSchema }, ...pageReplyProperties },
-            required: ["budgets", "totalSize"],
-            additionalProperties: false,
-            examples: [{ budgets: [budgetExample], totalSize: 1 }],
-          },
+          200: pageReply("budgets", { what: "budgets", schema: budgetSchema, example: budgetExample }),
           default: errorSchema,
         },
       },

@@ -7,7 +7,7 @@ import type { Deployment } from "../../accounts/records.ts";
 import { Fault, type Problem, problem, refuseIfAny } from "../../domain/fault.ts";
 import { formatInstant, type Instant } from "../../domain/time.ts";
 import { ACCELERATOR_TYPES } from "../../domain/usage.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { annotationsSchema, emptyReply, instantOf, newId, optionalText, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, noQuery } from "../schemas.ts";
 import type { RecordsContext } from "./accounts.ts";
@@ -169,14 +169,7 @@ function readRoutes(app: FastifyInstance, { accounts, now }: RecordsContext): vo
         params: accountParams,
         querystring: pageQuery,
         response: {
-          200: {
-            description: "One page of deployments",
-            type: "object",
-            properties: { deployments: { type: "array", items: deploymentSchema }, ...pageReplyProperties },
-            required: ["deployments", "totalSize"],
-            additionalProperties: false,
-            examples: [{ deployments: [deploymentExample], totalSize: 1 }],
-          },
+          200: pageReply("deployments", { what: "deployments", schema: deploymentSchema, example: deploymentExample }),
           default: errorSchema,
         },
       },

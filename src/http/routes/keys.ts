@@ -7,7 +7,7 @@ import { type ApiKey, type Caller, type NewApiKey, ROLES, type Role } from "../.
 import { defaultKeyRole, grantersOf, mayManageKey, mayManageKeysOf } from "../../accounts/roles.ts";
 import { Fault, type Problem, problem, refuseIfAny } from "../../domain/fault.ts";
 import { formatInstant } from "../../domain/time.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { annotationsSchema, emptyReply, instantOf, optionalText, timeSchema } from "../resource-fields.ts";
 import { errorSchema, noQuery } from "../schemas.ts";
 import type { RecordsContext } from "./accounts.ts";
@@ -103,14 +103,7 @@ function listRoute(app: FastifyInstance, { accounts }: RecordsContext): void {
         params: userParams,
         querystring: pageQuery,
         response: {
-          200: {
-            description: "One page of keys",
-            type: "object",
-            properties: { apiKeys: { type: "array", items: keySchema }, ...pageReplyProperties },
-            required: ["apiKeys", "totalSize"],
-            additionalProperties: false,
-            examples: [{ apiKeys: [keyExample], totalSize: 1 }],
-          },
+          200: pageReply("apiKeys", { what: "keys", schema: keySchema, example: keyExample }),
           default: errorSchema,
         },
       },

@@ -6,7 +6,7 @@ import { METRICS_COLUMNS, metricsCsv } from "../../render/metrics-csv.ts";
 import type { Service } from "../../service.ts";
 import type { Query } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
-import { accountParams, errorSchema } from "../schemas.ts";
+import { accountParams, errorSchema, judgedByCore } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 
@@ -44,8 +44,7 @@ export function metricsExportRoutes(app: FastifyInstance, service: Service): voi
       config: { access: READERS },
       // A HEAD would read the whole range to say nothing of it.
       exposeHeadRoute: false,
-      // The core judges questions, all problems at once; the schema tells clients their form.
-      validatorCompiler: () => () => true,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "exportBillingMetrics",

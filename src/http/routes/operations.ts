@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { TZDB_VERSION } from "../../domain/time.ts";
+import type { Service } from "../../service.ts";
 import type { Metrics } from "../metrics.ts";
 import { errorSchema, noQuery } from "../schemas.ts";
 
@@ -16,10 +17,10 @@ const statusResponse = {
   examples: [{ status: "ok", tzdb: "2026c" }],
 } as const;
 
-export function operationRoutes(app: FastifyInstance, metrics: Metrics): void {
-  for (const [url, operationId, summary] of [
-    ["/healthz", "healthz", "The process lives"],
-    ["/readyz", "readyz", "The process takes work: its files are open"],
+export function operationRoutes(app: FastifyInstance, service: Pick<Service, "ready">, metrics: Metrics): void {
+  for (const [url, operationId, summary, check] of [
+    ["/healthz", "healthz", "The process lives", async () => {}],
+    ["/readyz", "readyz", "The process takes work: its files are open and its engines answer", () => service.ready()],
   ] as const) {
     app.get(
       url,
@@ -35,7 +36,10 @@ export function operationRoutes(app: FastifyInstance, metrics: Metrics): void {
           response: { 200: statusResponse, default: errorSchema },
         },
       },
-      async () => ({ status: "ok", tzdb: TZDB_VERSION }),
+      async () => {
+        await check();
+        return { status: "ok", tzdb: TZDB_VERSION };
+      },
     );
   }
   app.get(

@@ -8,7 +8,7 @@ import { parseAccount, parseVersion } from "../../domain/price-diff-query.ts";
 import { bookCheckJson, priceBookJson } from "../../render/price-books.ts";
 import type { Service } from "../../service.ts";
 import { takeJson } from "../json-body.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { type Query, refuseParameters } from "../query-string.ts";
 import { errorSchema, noQuery } from "../schemas.ts";
 import {
@@ -152,14 +152,11 @@ function readRoutes(app: FastifyInstance, accounts: Accounts): void {
           },
         },
         response: {
-          200: {
-            description: "One page of versions, without their texts",
-            type: "object",
-            properties: { priceBooks: { type: "array", items: bookSchema }, ...pageReplyProperties },
-            required: ["priceBooks", "totalSize"],
-            additionalProperties: false,
-            examples: [{ priceBooks: [bookExample], totalSize: 1 }],
-          },
+          200: pageReply("priceBooks", {
+            what: "versions, without their texts",
+            schema: bookSchema,
+            example: bookExample,
+          }),
           default: errorSchema,
         },
       },

@@ -6,7 +6,7 @@ import { bookDiffJson } from "../../render/price-books.ts";
 import type { Service } from "../../service.ts";
 import { type Query, refuseParameters } from "../query-string.ts";
 import { timeSchema } from "../resource-fields.ts";
-import { errorSchema, moneySchema, noQuery, unpricedSchema } from "../schemas.ts";
+import { errorSchema, judgedByCore, moneySchema, noQuery, unpricedSchema } from "../schemas.ts";
 import { accountSchema, DOCUMENT, documentSchema } from "./price-book-schemas.ts";
 
 /** Two texts of the largest size as JSON, with room for what is escaped in them. */
@@ -111,8 +111,7 @@ export function priceDiffRoute(app: FastifyInstance, service: Service): void {
     {
       config: { access: ["OPERATOR"] },
       bodyLimit: BODY_BYTES_MAX,
-      // The core judges questions, all problems at once; the schema tells clients their form.
-      validatorCompiler: () => () => true,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Price books"],
         operationId: "diffPriceBooks",

@@ -6,7 +6,7 @@ import { priceExplanationJson } from "../../render/price-explanation.ts";
 import type { Service } from "../../service.ts";
 import type { Query } from "../query-string.ts";
 import { timeSchema } from "../resource-fields.ts";
-import { accountParams, errorSchema } from "../schemas.ts";
+import { accountParams, errorSchema, judgedByCore } from "../schemas.ts";
 
 const text = { type: "string" } as const;
 const names = { type: "array", items: text } as const;
@@ -135,8 +135,7 @@ export function priceExplanationRoutes(app: FastifyInstance, service: Service): 
     "/v1/accounts/:account_id/prices::explain",
     {
       config: { access: ["USER", "ADMIN", "OPERATOR"] },
-      // The core judges questions, all problems at once; the schema tells clients their form.
-      validatorCompiler: () => () => true,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Price books"],
         operationId: "explainPrices",

@@ -7,7 +7,7 @@ import { maySetMaxValue } from "../../accounts/roles.ts";
 import { Fault, type Problem, problem, refuseIfAny } from "../../domain/fault.ts";
 import { quotaJson } from "../../render/quotas.ts";
 import type { Service } from "../../service.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { int64Of, sentInt64, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, noQuery } from "../schemas.ts";
 
@@ -75,14 +75,7 @@ function readRoutes(app: FastifyInstance, service: Service): void {
         params: accountParams,
         querystring: pageQuery,
         response: {
-          200: {
-            description: "One page of quotas",
-            type: "object",
-            properties: { quotas: { type: "array", items: quotaSchema }, ...pageReplyProperties },
-            required: ["quotas", "totalSize"],
-            additionalProperties: false,
-            examples: [{ quotas: [quotaExample], totalSize: 1 }],
-          },
+          200: pageReply("quotas", { what: "quotas", schema: quotaSchema, example: quotaExample }),
           default: errorSchema,
         },
       },

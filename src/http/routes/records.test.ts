@@ -25,7 +25,7 @@ interface Reply {
 async function open(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), "daybook-routes-"));
   const now = () => START;
-  const accounts = await Accounts.open({ path: join(folder, "accounts.db"), now, randomBytes });
+  const accounts = await Accounts.open({ place: { path: join(folder, "accounts.db") }, now, randomBytes });
   // These routes use nothing else of the service.
   const service = {
     accounts,

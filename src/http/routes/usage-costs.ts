@@ -13,7 +13,7 @@ import { usageCostsJson } from "../../render/usage-costs.ts";
 import type { Service } from "../../service.ts";
 import { type Query, refuseParameters } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
-import { accountParams, asOfSchema, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
+import { accountParams, asOfSchema, errorSchema, judgedByCore, moneySchema, unpricedSchema } from "../schemas.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const text = { type: "string" } as const;
@@ -141,15 +141,12 @@ const response = {
   ],
 } as const;
 
-/** The core judges questions, all problems at once; the schemas tell clients their form. */
-const validatorCompiler = () => () => true;
-
 export function usageCostsRoutes(app: FastifyInstance, service: Service): void {
   app.post(
     "/v1/accounts/:account_id/usageCosts::query",
     {
       config: { access: READERS },
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "queryUsageCosts",

@@ -2,13 +2,20 @@
 
 import type { FastifyInstance } from "fastify";
 import { Fault, problem } from "../../domain/fault.ts";
+import { bodyOf } from "../../domain/query-checker.ts";
 import { isPlainText, TEXT_CHARACTERS_MAX } from "../../domain/text.ts";
-import { BODY_BYTES_MAX, EVENTS_PER_CALL_MAX, SERVICE_TIERS, USAGE_TYPE_NAMES } from "../../domain/usage.ts";
+import {
+  BODY_BYTES_MAX,
+  ESTIMATE_REASONS,
+  EVENTS_PER_CALL_MAX,
+  SERVICE_TIERS,
+  USAGE_TYPE_NAMES,
+} from "../../domain/usage.ts";
 import { eventJson } from "../../render/usage-event.ts";
 import type { Service } from "../../service.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Query, refuseParameters } from "../query-string.ts";
-import { accountParams, errorSchema, noQuery } from "../schemas.ts";
+import { accountParams, errorSchema, judgedByCore, noQuery } from "../schemas.ts";
 
 const WRITERS = ["METER", "ADMIN", "OPERATOR"] as const;
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
@@ -41,6 +48,11 @@ const eventProperties = {
   trainingSessionId: text,
   tokens: quantity,
   baseModel: text,
+  estimated: {
+    type: "string",
+    enum: ESTIMATE_REASONS,
+    description: "Why the quantities are not all that was used; left out where they are exact",
+  },
   annotations: { type: "object", additionalProperties: { type: "string" } },
 } as const;
 
@@ -140,8 +152,7 @@ export function usageEventRoutes(app: FastifyInstance, service: Service, metrics
     {
       config: { access: WRITERS },
       bodyLimit: BODY_BYTES_MAX,
-      // The core judges the body; the schema tells clients its form.
-      validatorCompiler: () => () => true,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Usage events"],
         operationId: "batchCreateUsageEvents",
@@ -218,9 +229,7 @@ const voidResponse = {
 
 /** The ids of a body. @throws Fault with what is wrong of it as a whole, or of the first wrong id. */
 function checkIds(body: unknown): string[] {
-  const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
-  if (!isObject) throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
-  const { ids, ...others } = body as Record<string, unknown>;
+  const { ids, ...others } = bodyOf(body);
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) throw new Fault(problem("unknown_field", unknown, { allowed: "ids" }));
   if (ids === undefined) throw new Fault(problem("required", "ids", { mend: "send a list of event ids" }));
@@ -246,7 +255,7 @@ export function keptEventRoutes(app: FastifyInstance, service: Service, metrics:
       config: { access: WRITERS },
       bodyLimit: BODY_BYTES_MAX,
       // Judged below, up to the first wrong id: a schema would make an error for each of a million.
-      validatorCompiler: () => () => true,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Usage events"],
         operationId: "voidUsageEvents",

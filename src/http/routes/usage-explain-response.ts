@@ -122,6 +122,7 @@ const eventsProperties = {
   late: int64,
   lateDefinition: text,
   unknownArrival: { ...int64, description: "Events from before arrivals were written down; late or not is unknown" },
+  estimated: { ...int64, description: "Events whose quantities are not all that was used" },
 } as const;
 
 const events = {
@@ -129,6 +130,11 @@ const events = {
   description: "Left out on the pages after the first",
   properties: {
     ...eventsProperties,
+    estimatedReasons: {
+      type: "object",
+      description: "Only where there are estimates: how many events by the reason in their field estimated",
+      additionalProperties: int64,
+    },
     keptFrom: {
       ...instant,
       description:
@@ -212,6 +218,8 @@ const example = {
     late: "1",
     lateDefinition: "received after the row's bucket had ended",
     unknownArrival: "0",
+    estimated: "1",
+    estimatedReasons: { client_gone: "1" },
   },
   deploymentSeconds: "0",
 } as const;

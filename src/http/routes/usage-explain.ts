@@ -2,21 +2,15 @@
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { DIMENSIONS } from "../../domain/dimension.ts";
-import type { QueryForm, RawQuery } from "../../domain/query-checker.ts";
+import { bodyOf, type QueryForm, type RawQuery } from "../../domain/query-checker.ts";
 import { EXPLAIN_PAGE_SIZE, EXPLAIN_PAGE_SIZE_MAX, ROW_FIELDS } from "../../domain/usage-explain-query.ts";
 import { usageExplanationJson } from "../../render/usage-explanation.ts";
 import type { Service } from "../../service.ts";
 import { gatherFilters, gatherObjects, type Query, refuseParameters } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
-import { accountParams, errorSchema } from "../schemas.ts";
+import { accountParams, errorSchema, judgedByCore } from "../schemas.ts";
 import { explainResponse } from "./usage-explain-response.ts";
-import {
-  bodyOf,
-  filterParameters,
-  filterProperties,
-  QUERY_BODY_BYTES_MAX,
-  questionProperties,
-} from "./usage-reports.ts";
+import { filterParameters, filterProperties, QUERY_BODY_BYTES_MAX, questionProperties } from "./usage-reports.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
 const text = { type: "string" } as const;
@@ -46,9 +40,6 @@ makes the price: they add up to the row's cost exactly. Its events are counted; 
 themselves, voided ones too, in pages. Events are read when they are asked for, so usage that arrives in between may be
 counted among them and not yet in the row.`;
 
-/** The core judges questions, all problems at once; the schemas tell clients their form. */
-const validatorCompiler = () => () => true;
-
 export function usageExplainRoutes(app: FastifyInstance, service: Service): void {
   const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) => {
     const { report, basis } = await service.explainUsage(account, query, form);
@@ -61,7 +52,7 @@ export function usageExplainRoutes(app: FastifyInstance, service: Service): void
     url,
     {
       config: { access: READERS },
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "explainBillingUsage",
@@ -94,7 +85,7 @@ export function usageExplainRoutes(app: FastifyInstance, service: Service): void
     {
       config: { access: READERS },
       bodyLimit: QUERY_BODY_BYTES_MAX,
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "explainBillingUsageByBody",

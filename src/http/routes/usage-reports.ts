@@ -2,8 +2,8 @@
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { DIMENSIONS } from "../../domain/dimension.ts";
-import { Fault, problem } from "../../domain/fault.ts";
-import { isRecord, type QueryForm, type RawQuery } from "../../domain/query-checker.ts";
+import { overloaded } from "../../domain/fault.ts";
+import { bodyOf, type QueryForm, type RawQuery } from "../../domain/query-checker.ts";
 import {
   FILTER_VALUES_MAX,
   GRANULARITIES,
@@ -16,7 +16,7 @@ import type { Service } from "../../service.ts";
 import { AnswerBuffers } from "../answer-buffers.ts";
 import { gatherFilters, type Query, refuseParameters } from "../query-string.ts";
 import { basisHeaders, tellBasis } from "../report-basis.ts";
-import { accountParams, asOfSchema, errorSchema, moneySchema, unpricedSchema } from "../schemas.ts";
+import { accountParams, asOfSchema, errorSchema, judgedByCore, moneySchema, unpricedSchema } from "../schemas.ts";
 import { Turns } from "../turns.ts";
 
 const READERS = ["USER", "ADMIN", "OPERATOR"] as const;
@@ -157,36 +157,48 @@ const optionsResponse = {
 const description = `Daily buckets in any time zone, grouped and filtered, with dollars on every row. Dimensions: ${DIMENSIONS.join(", ")}.`;
 /** Room for a thousand filter values of any length. */
 export const QUERY_BODY_BYTES_MAX = 1024 * 1024;
-/** The core judges questions, all problems at once; the schemas tell clients their form. */
-const validatorCompiler = () => () => true;
-
-/** A question's body. @throws Fault `wrong_type`. */
-export function bodyOf(body: unknown): RawQuery {
-  if (isRecord(body)) return body;
-  throw new Fault(problem("wrong_type", "body", { value: body ?? null, allowed: "a JSON object" }));
-}
 
 /** One is read by another thread while one is written. */
 const REPORTS_AT_ONCE = 2;
+/** A client that takes longer for its answer does not keep the others waiting. */
+const TAKEN_MS_MAX = 250;
+/** Bytes of answers that wait in memory for their clients, above which no more are made. */
+const UNTAKEN_BYTES_MAX = 128 * 1024 * 1024;
 
 export function usageReportRoutes(app: FastifyInstance, service: Service): void {
   const turns = new Turns(REPORTS_AT_ONCE);
   const buffers = new AnswerBuffers(REPORTS_AT_ONCE);
+  let untaken = 0;
+  /** Resolves when the client has taken the answer or gone, or takes long. */
+  const taken = ({ raw }: FastifyReply, bytes: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (raw.destroyed) return resolve();
+      untaken += bytes;
+      const timer = setTimeout(resolve, TAKEN_MS_MAX);
+      raw.once("close", () => {
+        untaken -= bytes;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   const answer = async (account: string, query: RawQuery, form: QueryForm, reply: FastifyReply) => {
-    return turns.run(async () => {
+    await turns.run(async () => {
+      if (untaken > UNTAKEN_BYTES_MAX) throw overloaded();
       const { report, basis } = await service.billingUsage(account, query, form);
       const json = usageJson(report, buffers.take());
       // Then the system has all of it. An answer that broke off never finishes, and its memory is not used again.
       reply.raw.once("finish", () => buffers.give(json));
-      return tellBasis(reply, basis).type("application/json; charset=utf-8").send(json);
+      tellBasis(reply, basis).type("application/json; charset=utf-8").send(json);
+      await taken(reply, json.length);
     });
+    return reply;
   };
 
   app.get(
     "/v1/accounts/:account_id/billingUsage",
     {
       config: { access: READERS },
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "getBillingUsage",
@@ -211,7 +223,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
     {
       config: { access: READERS },
       bodyLimit: QUERY_BODY_BYTES_MAX,
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "queryBillingUsage",
@@ -248,7 +260,7 @@ export function usageReportRoutes(app: FastifyInstance, service: Service): void 
     "/v1/accounts/:account_id/accountUsageFilterOptions",
     {
       config: { access: READERS },
-      validatorCompiler,
+      validatorCompiler: judgedByCore,
       schema: {
         tags: ["Reports"],
         operationId: "getAccountUsageFilterOptions",

@@ -5,7 +5,7 @@ import { ROLES, type Role, type User } from "../../accounts/records.ts";
 import { grantableRoles, grantersOf } from "../../accounts/roles.ts";
 import { Fault, problem } from "../../domain/fault.ts";
 import { formatInstant } from "../../domain/time.ts";
-import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReplyProperties } from "../paging.ts";
+import { type PageQuery, pageAskOf, pageJson, pageQuery, pageReply } from "../paging.ts";
 import { newId, optionalText, timeSchema } from "../resource-fields.ts";
 import { accountParams, errorSchema, noQuery } from "../schemas.ts";
 import type { RecordsContext } from "./accounts.ts";
@@ -67,14 +67,7 @@ export function userRoutes(app: FastifyInstance, { accounts }: RecordsContext): 
         params: accountParams,
         querystring: pageQuery,
         response: {
-          200: {
-            description: "One page of users",
-            type: "object",
-            properties: { users: { type: "array", items: userSchema }, ...pageReplyProperties },
-            required: ["users", "totalSize"],
-            additionalProperties: false,
-            examples: [{ users: [userExample], totalSize: 1 }],
-          },
+          200: pageReply("users", { what: "users", schema: userSchema, example: userExample }),
           default: errorSchema,
         },
       },
