@@ -38,7 +38,7 @@ async function story(folder: string, name: string, tell: () => Promise<void>): P
   }
 }
 
-test("a first start that is killed at any instant can be made again", { timeout: 120_000 }, async () => {
+test("a first start that is killed at any instant can be made again", { timeout: 300_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "daybook-first-"));
   const random = randomOf(SEED);
   await story(folder, "first start", async () => {
@@ -61,7 +61,7 @@ test("a first start that is killed at any instant can be made again", { timeout:
 });
 
 test(`${ROUNDS} kills in the middle of ingest lose nothing and count nothing twice`, {
-  timeout: 120_000 + ROUNDS * 10_000,
+  timeout: 300_000 + ROUNDS * 20_000,
 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), "daybook-kill-"));
   const random = randomOf(SEED);

@@ -20,7 +20,7 @@ const env = {
   DAYBOOK_DAMAGES: values.damages ?? "500",
   ...(values.seed && { DAYBOOK_CRASH_SEED: values.seed }),
 };
-const files = ["kill.test.ts", "seal.test.ts", "damage.test.ts", "disk.test.ts", "clock.test.ts"];
+const files = ["kill.test.ts", "seal.test.ts", "threads.test.ts", "damage.test.ts", "disk.test.ts", "clock.test.ts"];
 const child = spawn(process.execPath, ["--test", ...files.map((name) => join(import.meta.dirname, name))], {
   env,
   stdio: "inherit",

@@ -28,7 +28,7 @@ async function killed(path: string, from: number, ms: number): Promise<[created:
   return lines.map((line) => line.split(" ").map(Number) as [number, number]);
 }
 
-test("a kill while identities are sealed loses none and doubles none", { timeout: 300_000 }, async (t) => {
+test("a kill while identities are sealed loses none and doubles none", { timeout: 600_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "daybook-seal-"));
   const path = join(folder, "ledger.db");
   let written = 0;

@@ -19,8 +19,13 @@ import { mutateBytes, mutateValue } from "./mutate.ts";
 const SECONDS = Number(process.env.DAYBOOK_FUZZ_SECONDS ?? 45) / 3;
 const SEED = Number(process.env.DAYBOOK_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const NOW = Date.parse("2026-06-10T12:00:00Z");
-/** For one input of a few kilobytes; alone it takes some microseconds. */
+/** Of a core's time, for one input of a few kilobytes, which takes some microseconds. */
 const DECODE_MS_MAX = 1_000;
+/** Milliseconds that this thread has run: on a busy machine fewer than have passed. */
+const ranMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+};
 const FORMS = ["application/json", "application/x-ndjson", "application/cloudevents+json", "application/cloudevents-batch+json"] as const; // biome-ignore format: a list
 
 /** Inputs made of seeds that follow from the first, until the time is over; a failure tells the seed that makes it again. */
@@ -107,12 +112,12 @@ function checkDecoded({ batch, index, total, rejected }: Decoded): void {
   for (const { message } of rejected) assert.match(message, /^(?!: )./s);
 }
 
-test("damaged bodies are decoded or refused by a Fault", { timeout: SECONDS * 2_000 + 60_000 }, async (context) => {
+test("damaged bodies are decoded or refused by a Fault", { timeout: SECONDS * 2_000 + 300_000 }, async (context) => {
   const told = await until(SECONDS / 2, (random) => {
     const body = bodyOf(random);
-    const started = performance.now();
+    const started = ranMs();
     const decoded = decodeOrCode(body);
-    assert.ok(performance.now() - started < DECODE_MS_MAX, "too slow");
+    assert.ok(ranMs() - started < DECODE_MS_MAX, "too slow");
     if (typeof decoded === "string") return decoded;
     checkDecoded(decoded);
     return "decoded";
@@ -171,7 +176,7 @@ async function imported(bytes: Buffer, random: Random): Promise<unknown> {
 }
 
 test("a damaged file is imported or refused, however it is cut", {
-  timeout: SECONDS * 2_000 + 60_000,
+  timeout: SECONDS * 2_000 + 300_000,
 }, async (context) => {
   const told = await until(SECONDS / 2, async (random) => {
     const bytes = fileOf(random);
@@ -186,16 +191,16 @@ test("a gzip bomb stops at the limit of a body, within its time", () => {
   // 16 GiB of blanks, packed twice over, would need minutes and all memory there is.
   const blanks = gzipSync(Buffer.alloc(BODY_BYTES_MAX, 32));
   const bomb = Buffer.concat(Array(64).fill(blanks));
-  const started = performance.now();
+  const started = ranMs();
   const code = decodeOrCode({ bytes: bomb, contentType: FORMS[0], contentEncoding: "gzip" });
   assert.equal(code, "body_too_large");
-  assert.ok(performance.now() - started < DECODE_MS_MAX);
+  assert.ok(ranMs() - started < DECODE_MS_MAX);
 });
 
 test("a file of one long line that is no event is refused at once", async () => {
-  const started = performance.now();
+  const started = ranMs();
   for (const text of ["[".repeat(70_000), "x".repeat(70_000), " ".repeat(70_000), "a ".repeat(35_000)]) {
     await imported(Buffer.from(text), new Random(1));
   }
-  assert.ok(performance.now() - started < DECODE_MS_MAX);
+  assert.ok(ranMs() - started < 4 * DECODE_MS_MAX);
 });

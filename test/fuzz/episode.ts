@@ -30,6 +30,8 @@ export interface EpisodeResult {
   readonly peakMiB: number | undefined;
 }
 
+/** A slow answer is asked for again: the same call is slow each time, a busy machine is not. */
+const REPEATS_MAX = 3;
 /** A process at rest has some 200 MiB; bodies of the fuzzer are small, so what grows beyond is kept by mistake. */
 const PEAK_MIB_MAX = 600;
 /** What no answer holds: a place in the code, the engine's own words, a key. */
@@ -52,9 +54,17 @@ export async function episode({ seed, requests }: EpisodeOptions): Promise<Episo
     for (let number = 1; number <= requests; number += 1) {
       const call = mixedCall(random.pick(operations), random);
       const wire = wireOf(call, random, keys, random.pick([0, 1, 1, 1, 2, 3]));
-      const reply = await sendBytes(Number(new URL(url).port), bytesOf(wire), wire.framed);
+      const send = () => sendBytes(Number(new URL(url).port), bytesOf(wire), wire.framed);
+      let reply = await send();
       try {
         judge(wire, reply, files);
+        created += createdOf(wire, reply);
+        for (let again = 1; reply.ms > ANSWER_MS_MAX; again += 1) {
+          assert.ok(again <= REPEATS_MAX, `no answer within ${ANSWER_MS_MAX} ms, ${again} times`);
+          reply = await send();
+          judge(wire, reply, files);
+          created += createdOf(wire, reply);
+        }
       } catch (error) {
         const replay = `npm run fuzz -- --seed ${seed} --requests ${number}`;
         throw new Error(`request ${number}: ${(error as Error).message}\n${told(wire, reply)}\nreplay: ${replay}`, {
@@ -64,9 +74,6 @@ export async function episode({ seed, requests }: EpisodeOptions): Promise<Episo
       const status = reply.kind === "answered" ? `${reply.status}` : reply.kind;
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       slowestMs = Math.max(slowestMs, reply.ms);
-      if (wire.operation.endsWith(":batchCreate") && reply.kind === "answered" && reply.status === 200) {
-        created += createdOf(reply.body);
-      }
     }
     const peakMiB = peakOf(daybook.pid);
     assert.ok(peakMiB === undefined || peakMiB < PEAK_MIB_MAX, `seed ${seed}: the process grew to ${peakMiB} MiB`);
@@ -100,9 +107,10 @@ async function makeWorld(url: string): Promise<string[]> {
 }
 
 function judge(wire: WireCall, reply: Reply, files: Files): void {
-  if (reply.kind === "silent") assert.fail(`no answer in ${ANSWER_MS_MAX} ms`);
+  if (reply.kind === "silent") assert.fail(`no answer in ${reply.ms.toFixed(0)} ms`);
   if (reply.kind === "cut") {
     assert.ok(!wire.framed, `the connection was cut: ${JSON.stringify(reply.received)}`);
+    files.doubt();
     return;
   }
   const { status, body } = reply;
@@ -117,8 +125,9 @@ function judge(wire: WireCall, reply: Reply, files: Files): void {
   if (wire.framed) openapi.checkAnswer(wire.method, wire.path, status, json);
 }
 
-function createdOf(body: string): number {
-  return (JSON.parse(body) as { created: number }).created;
+function createdOf(wire: WireCall, reply: Reply): number {
+  if (!wire.operation.endsWith(":batchCreate") || reply.kind !== "answered" || reply.status !== 200) return 0;
+  return (JSON.parse(reply.body) as { created: number }).created;
 }
 
 /** What was sent and answered, for a reader: no more than a screen. */
@@ -151,42 +160,57 @@ function peakOf(pid: number): number | undefined {
 
 /** Looks at the server's files from outside, to see whether a call wrote anything. */
 class Files {
-  readonly #ledger: DatabaseSync;
-  readonly #accounts: DatabaseSync;
-  #open = true;
-  #ledgerVersion = 0;
-  #accountsVersion = 0;
-  #records = "";
+  readonly #files: readonly WatchedFile[];
+  #isOpen = true;
+  #isDoubted = false;
 
   constructor(folder: string) {
-    this.#ledger = new DatabaseSync(join(folder, "ledger.db"), { readOnly: true });
-    this.#accounts = new DatabaseSync(join(folder, "accounts.db"), { readOnly: true });
+    const open = (name: string) => new DatabaseSync(join(folder, name), { readOnly: true });
+    this.#files = [
+      { name: "ledger.db", database: open("ledger.db"), contentOf: countsOf, version: 0, content: "" },
+      { name: "accounts.db", database: open("accounts.db"), contentOf: recordsOf, version: 0, content: "" },
+    ];
   }
 
   /** Takes what is there now as what must stay. */
   note(): void {
-    this.#ledgerVersion = versionOf(this.#ledger);
-    const version = versionOf(this.#accounts);
-    if (version !== this.#accountsVersion) this.#records = recordsOf(this.#accounts);
-    this.#accountsVersion = version;
+    for (const file of this.#files) {
+      const version = versionOf(file.database);
+      if (version !== file.version) file.content = file.contentOf(file.database);
+      file.version = version;
+    }
+    this.#isDoubted = false;
   }
 
-  /** No transaction was committed to the ledger, and no record changed but for the time of a key's last use. */
+  /** A call whose answer nobody has may write now or in a moment: the next one cannot be judged by the files. */
+  doubt(): void {
+    this.#isDoubted = true;
+  }
+
+  /** No transaction was committed that changed more than what a server notes beside any call. */
   checkUnchanged(): void {
-    assert.equal(versionOf(this.#ledger), this.#ledgerVersion, "a call that may not write wrote to ledger.db");
-    const version = versionOf(this.#accounts);
-    if (version === this.#accountsVersion) return;
-    const records = recordsOf(this.#accounts);
-    assert.equal(records, this.#records, "a call that may not write wrote to accounts.db");
-    this.#accountsVersion = version;
+    if (this.#isDoubted) this.note();
+    for (const file of this.#files) {
+      const version = versionOf(file.database);
+      if (version === file.version) continue;
+      assert.equal(file.contentOf(file.database), file.content, `a call that may not write wrote to ${file.name}`);
+      file.version = version;
+    }
   }
 
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#ledger.close();
-    this.#accounts.close();
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const { database } of this.#files) database.close();
   }
+}
+
+interface WatchedFile {
+  readonly name: string;
+  readonly database: DatabaseSync;
+  readonly contentOf: (database: DatabaseSync) => string;
+  version: number;
+  content: string;
 }
 
 /** A number that changes whenever another connection commits to the file. */
@@ -194,10 +218,22 @@ function versionOf(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA data_version").get()!.data_version);
 }
 
-/** A digest of each table's rows but for the last use of keys, which is noted beside any call. */
+function tablesOf(database: DatabaseSync, without: string): string[] {
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> ? ORDER BY name");
+  return tables.all(without).map(({ name }) => String(name));
+}
+
+/** The ledger's counters, and the rows of each table but for packed days, which are made once a minute. */
+function countsOf(database: DatabaseSync): string {
+  const lines = tablesOf(database, "packed_days").map((name) => {
+    return `${name}: ${database.prepare(`SELECT count(*) AS n FROM "${name}"`).get()!.n} rows`;
+  });
+  return [...lines, JSON.stringify(database.prepare("SELECT * FROM counters").all())].join("\n");
+}
+
+/** A digest of each table's rows but for what is noted beside any call: the last use of keys, and notices of spends. */
 function recordsOf(database: DatabaseSync): string {
-  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
-  const lines = tables.map(({ name }) => {
+  const lines = tablesOf(database, "notices").map((name) => {
     const columns = database.prepare(`SELECT name FROM pragma_table_info('${name}') WHERE name <> 'last_used'`).all();
     const rows = database.prepare(`SELECT ${columns.map((column) => `"${column.name}"`).join(", ")} FROM "${name}"`);
     rows.setReturnArrays(true);
