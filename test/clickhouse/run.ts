@@ -24,6 +24,8 @@ if (!process.env.DAYBOOK_TEST_CLICKHOUSE_URL && !installed()) {
   process.exit(1);
 }
 // One after the other: each engine takes what the machine has.
-const suites = ["conformance", "writers", "differential"].map((name) => join(folder, `${name}.suite.ts`));
+const suites = ["conformance", "writers", "differential", "processes", "migrate"].map((name) =>
+  join(folder, `${name}.suite.ts`),
+);
 const args = ["--test", "--test-concurrency=1", "--test-timeout=1800000", ...suites];
 process.exit(spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1);

@@ -1,6 +1,7 @@
 /**
  * The engine behind the part of ClickHouse's HTTP interface that the official client speaks: a process of its own. It
- * prints its address, and ends when its standard input does.
+ * prints its address, and ends when its standard input does. `node server.ts [FOLDER [PORT]]`: a folder that is named
+ * stays, so that the engine can be killed and started again on what it had.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +15,8 @@ interface Session {
   queryAsync(sql: string, options: { readonly format: string }): Promise<{ bytes(): Uint8Array }>;
 }
 
-const folder = mkdtempSync(join(tmpdir(), "daybook-chdb-"));
+const [named, port = "0"] = process.argv.slice(2);
+const folder = named ?? mkdtempSync(join(tmpdir(), "daybook-chdb-"));
 const name = "chdb";
 const { Session } = (await import(name)) as { Session: new (path: string) => Session };
 const session = new Session(folder);
@@ -44,11 +46,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 const server = createServer((request, response) => void answer(request, response));
-server.listen(0, "127.0.0.1", () => {
+server.listen(Number(port), "127.0.0.1", () => {
   process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
 });
 process.stdin.resume();
 process.stdin.on("end", () => {
-  rmSync(folder, { recursive: true, force: true });
+  if (named === undefined) rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 });

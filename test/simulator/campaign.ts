@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Failure, runSeed, type SeedRun, shrink, stepsOf } from "./run-seed.ts";
 import { type Counts, noCounts } from "./world.ts";
-import { WORLDS, type WorldName, worldOf } from "./worlds.ts";
+import { WORLD_APART, WORLDS, type WorldName, worldOf } from "./worlds.ts";
 
 /** A seed that failed once, and what it found. */
 interface PastSeed {
@@ -48,7 +48,7 @@ export const PAST_SEEDS = JSON.parse(
 export async function runCampaign({ ms, firstSeed, world, onSeed }: CampaignOptions): Promise<Campaign> {
   const until = Date.now() + ms;
   const totals = new Map<WorldName, WorldTotals>();
-  const past = PAST_SEEDS.filter((one) => world === undefined || one.world === world);
+  const past = PAST_SEEDS.filter((one) => (world === undefined ? one.world !== WORLD_APART : one.world === world));
   for (let at = 0; at < past.length || Date.now() < until; at += 1) {
     const seed = past[at]?.seed ?? firstSeed + at - past.length;
     const name = past[at]?.world ?? world ?? worldOf(seed);

@@ -12,6 +12,7 @@ const WORLD_WORDS: Readonly<Record<WorldName, string>> = {
   memory: "memory ledger",
   threads: "SQLite ledger in its threads",
   service: "service: JSON in, reports out",
+  clickhouse: "ClickHouse ledger, two processes on one engine",
 };
 
 export function figuresTable(totals: ReadonlyMap<WorldName, WorldTotals>): string {

@@ -6,7 +6,10 @@
 import type { KeptEvent, UsageBatch } from "../../../src/domain/usage.ts";
 import type {
   AppendOutcome,
+  ChangesPage,
+  ChangesQuestion,
   DropAsk,
+  EventCount,
   EventsPage,
   EventsQuestion,
   Ledger,
@@ -91,6 +94,15 @@ export class DirectLedger implements Ledger {
 
   async events(account: string, question: EventsQuestion): Promise<EventsPage> {
     return pageOf(this.#reader().events(account, question));
+  }
+
+  async changes(account: string, question: ChangesQuestion): Promise<ChangesPage> {
+    const table = this.#reader().changes(account, question);
+    return { ...pageOf(table), mark: table.mark };
+  }
+
+  async count(account: string): Promise<EventCount> {
+    return this.#reader().count(account);
   }
 
   /** Makes packs of days, or keeps those that were made before, as threads of the ledger do at times of their own. */

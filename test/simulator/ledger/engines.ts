@@ -8,16 +8,30 @@ import { SqliteLedger } from "../../../src/ledger/sqlite/ledger.ts";
 import { verifyLedger } from "../../../src/ledger/sqlite/verify.ts";
 import type { Random } from "../random.ts";
 import { DirectLedger } from "./direct.ts";
+import { Processes } from "./processes.ts";
 
 /** A ledger that may have housekeeping of its own to do, a piece at a time; it says what it did. */
 export type TendedLedger = Ledger & { tend?(random: Random): string };
 
-export interface Engine {
+export type Engine = EngineKind & (OpenedEngine | SharedEngine);
+
+/** Opened by one ledger. */
+interface OpenedEngine {
+  /** Opens what lies in the folder, or begins there. `recentMax`: identities that are kept before they are sealed. */
+  open(folder: string, recentMax: number): Promise<TendedLedger>;
+  readonly begin?: undefined;
+}
+
+/** Runs by itself, for several processes. */
+interface SharedEngine {
+  begin(): Promise<Processes>;
+  readonly open?: undefined;
+}
+
+interface EngineKind {
   readonly name: string;
   /** The most steps of one seed. */
   readonly stepsMax: number;
-  /** Opens what lies in the folder, or begins there. `recentMax`: identities that are kept before they are sealed. */
-  open(folder: string, recentMax: number): Promise<TendedLedger>;
   /** True when all of it lies in files of the folder that a power cut may tear (power-cut.ts). */
   readonly filed: boolean;
   /** Moves what was logged into the database, as an engine does at times of its own. */
@@ -54,4 +68,5 @@ export const ENGINES = {
     ...FILED,
     open: (folder: string) => SqliteLedger.open({ path: pathIn(folder), readerThreads: 2 }),
   },
+  clickhouse: { name: "clickhouse", stepsMax: 160, filed: false, begin: Processes.begin },
 } as const satisfies Record<string, Engine>;

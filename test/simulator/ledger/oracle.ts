@@ -47,6 +47,17 @@ export class Oracle {
   readonly #changes = new Map<string, number>();
   readonly #keptFrom = new Map<string, number>();
 
+  /** The same truth, which goes on by itself. */
+  fork(): Oracle {
+    const fork = new Oracle();
+    for (const [account, events] of this.#accounts) {
+      fork.#accounts.set(account, new Map([...events].map(([id, kept]) => [id, { ...kept }])));
+    }
+    for (const [account, changes] of this.#changes) fork.#changes.set(account, changes);
+    for (const [account, instant] of this.#keptFrom) fork.#keptFrom.set(account, instant);
+    return fork;
+  }
+
   /** How many events of the account were created or voided. */
   changes(account: string): number {
     return this.#changes.get(account) ?? 0;

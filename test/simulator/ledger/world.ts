@@ -1,6 +1,7 @@
 /** A ledger beside its oracle: written, voided, asked, restarted and cut off, through the interface of ledger.ts alone. */
 
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { Fault, type FaultCode } from "../../../src/domain/fault.ts";
 import { batchOf, METERS, SERIES_FIELDS, USAGE_TYPE_NAMES, type UsageEvent } from "../../../src/domain/usage.ts";
 import type { EventCursor, Ledger, SumQuestion, SumRow } from "../../../src/ledger/ledger.ts";
@@ -13,6 +14,8 @@ import { ZONES } from "../zones.ts";
 import { drawEvent, drawFilters, drawHabits, drawOther, drawQuestion, type Habits } from "./draw.ts";
 import type { Engine, TendedLedger } from "./engines.ts";
 import { type Call, Oracle, type Reply } from "./oracle.ts";
+import { orders } from "./orders.ts";
+import type { Processes } from "./processes.ts";
 import { keptLine, lineOf, secondOf, shown, total } from "./told.ts";
 
 const DAY = 86_400_000;
@@ -30,12 +33,14 @@ export function ledgerWorld(engine: Engine): WorldKind {
 class LedgerWorld implements World {
   readonly #engine: Engine;
   readonly #options: WorldOptions;
-  readonly #oracle = new Oracle();
+  #oracle = new Oracle();
   readonly #habits: Habits;
   /** The tag that each key gives, as it is now. */
   readonly #keyTeams = new Map<string, string>();
   /** The last position of each account that was told, and the changes that its usage had seen by then. */
   readonly #positions = new Map<string, { readonly position: number; readonly changes: number }>();
+  /** With an engine that several share: the ledger is that of one of them, of another one in each step. */
+  readonly #processes: Processes | undefined;
   #ledger: TendedLedger;
   #folder: string;
   readonly #recentMax: number;
@@ -46,10 +51,11 @@ class LedgerWorld implements World {
   private constructor(
     engine: Engine,
     options: WorldOptions,
-    start: { ledger: TendedLedger; folder: string; recentMax: number },
+    start: { ledger: TendedLedger; processes: Processes | undefined; folder: string; recentMax: number },
   ) {
     this.#engine = engine;
     this.#options = options;
+    this.#processes = start.processes;
     this.#ledger = start.ledger;
     this.#folder = start.folder;
     this.#recentMax = start.recentMax;
@@ -60,11 +66,15 @@ class LedgerWorld implements World {
   static async open(engine: Engine, options: WorldOptions): Promise<LedgerWorld> {
     const recentMax = options.random.pick([1, 10, 100, 1_000_000]);
     const { folder } = options;
-    return new LedgerWorld(engine, options, { ledger: await engine.open(folder, recentMax), folder, recentMax });
+    const processes = await engine.begin?.();
+    const ledger = processes?.pick(options.random) ?? (await engine.open!(folder, recentMax));
+    return new LedgerWorld(engine, options, { ledger, processes, folder, recentMax });
   }
 
   async step(random: Random): Promise<void> {
     const filed = this.#engine.filed ? 1 : 0;
+    const shared = this.#processes ? 1 : 0;
+    if (this.#processes) this.#ledger = this.#processes.pick(random);
     const doing = random.weighted<() => Promise<void>>([
       [40, () => this.#write(random)],
       [2, () => this.#askBeside(random)],
@@ -75,25 +85,29 @@ class LedgerWorld implements World {
       [8, () => this.#moveClock(random)],
       [3, () => this.#drop(random)],
       [3, () => this.#retag(random)],
-      [filed * 2, () => this.#writeBad(random)],
+      [(filed + shared) * 2, () => this.#writeBad(random)],
       [filed * 2, async () => this.#options.note(this.#settle("checkpoint", random))],
       [filed * 6, async () => this.#options.note(this.#settle("tend", random))],
-      [filed, () => this.#restart(random)],
+      [filed + shared, () => this.#restart(random)],
       [filed * 2, () => this.#cutPower(random)],
+      [shared * 12, () => this.#writeApart(random)],
+      [shared * 5, () => this.#killProcess(random)],
+      [shared * 2, () => this.#killEngine(random)],
     ]);
     await doing();
   }
 
   async finish(): Promise<void> {
     await this.#audit();
+    if (this.#processes) assertEqual("verify", await this.#processes.verify(), []);
     if (!this.#engine.verify) return;
     await this.#ledger.close();
     assertEqual("verify", await this.#engine.verify(this.#folder), []);
-    this.#ledger = await this.#engine.open(this.#folder, this.#recentMax);
+    this.#ledger = await this.#engine.open!(this.#folder, this.#recentMax);
   }
 
   close(): Promise<void> {
-    return this.#ledger.close();
+    return (this.#processes ?? this.#ledger).close();
   }
 
   /** One to four calls at once; what came of each is what comes of them one after the other. */
@@ -120,9 +134,108 @@ class LedgerWorld implements World {
     assertLines(`beside ${shown(call)}: ${text(question)}`, got, this.#oracle.sum(account, question));
   }
 
-  #send(call: Call): Promise<Reply> {
-    if (call.kind === "void") return this.#ledger.void(call.account, call.ids, call.at);
-    return this.#ledger.append(call.account, batchOf(call.events), call.at);
+  #send(call: Call, ledger: Ledger = this.#ledger): Promise<Reply> {
+    if (call.kind === "void") return ledger.void(call.account, call.ids, call.at);
+    return ledger.append(call.account, batchOf(call.events), call.at);
+  }
+
+  /** Calls of several processes at once, and some of what they send is lost on the way. */
+  async #writeApart(random: Random): Promise<void> {
+    const calls = random.times(1, 4, () => this.#drawCall(random));
+    const trouble = random.chance(0.5) ? this.#processes!.trouble(random) : "none";
+    this.#options.note(`${calls.map(shown).join(" and ")}, lost: ${trouble}`);
+    const replies = await Promise.all(calls.map((call) => this.#attempt(call, this.#processes!.pick(random))));
+    await this.#processes!.calm();
+    await this.#settleApart(calls, replies);
+  }
+
+  /** Undefined where the call was refused for now: whoever sent it does not know what became of it. */
+  async #attempt(call: Call, ledger: Ledger): Promise<Reply | undefined> {
+    try {
+      return await this.#send(call, ledger);
+    } catch (error) {
+      if (error instanceof Fault && error.problems[0].code === "unavailable") return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The replies are those of the calls one after the other, in some order; a call without a reply was done wholly or not
+   * at all, and is sent again.
+   */
+  async #settleApart(calls: readonly Call[], replies: readonly (Reply | undefined)[]): Promise<void> {
+    const accounts = [...new Set(calls.map(({ account }) => account))];
+    const pages = new Map<string, readonly string[]>();
+    for (const account of accounts) {
+      const range = { ...EVER, start: Math.max(EVER.start, this.#oracle.keptFrom(account)) };
+      pages.set(account, await this.#linesOf(account, { range }, 500));
+    }
+    const explained = (order: readonly number[]): Oracle | undefined => {
+      const fork = this.#oracle.fork();
+      for (const at of order) {
+        const reply = fork.apply(calls[at]!);
+        if (replies[at] && text(replies[at]) !== text(reply)) return undefined;
+      }
+      for (const [account, lines] of pages) {
+        const range = { ...EVER, start: Math.max(EVER.start, fork.keptFrom(account)) };
+        const want = fork.pages(account, { range }).map((kept) => keptLine(secondOf(kept)));
+        if (text(want) !== text(lines)) return undefined;
+      }
+      return fork;
+    };
+    const found = orders(replies.map((reply) => reply !== undefined))
+      .map(explained)
+      .find(Boolean);
+    if (!found)
+      throw new Error(`no order of ${calls.map(shown).join(" and ")} gives ${text(replies)} and what is there`);
+    this.#oracle = found;
+    for (const [at, call] of calls.entries()) {
+      if (!replies[at]) assertEqual(`again ${shown(call)}`, await this.#send(call), this.#oracle.apply(call));
+    }
+  }
+
+  /** A process is killed with calls under way. What it sent last may arrive when others have written meanwhile. */
+  async #killProcess(random: Random): Promise<void> {
+    const calls = random.times(1, 2, () => this.#drawCall(random));
+    this.#options.note(`a process is killed in ${calls.map(shown).join(" and ")}`);
+    this.#options.counts.crashes += 1;
+    const { ledger, ended, end } = this.#processes!.kill(random);
+    let dead = false;
+    const replies: (Reply | undefined)[] = calls.map(() => undefined);
+    const attempts = calls.map(async (call, at) => {
+      const reply = await this.#attempt(call, ledger);
+      // What a dead process hears, nobody knows.
+      if (!dead) replies[at] = reply;
+    });
+    await Promise.race([ended, Promise.all(attempts)]);
+    dead = true;
+    end();
+    this.#ledger = this.#processes!.pick(random);
+    if (random.chance(0.5)) {
+      const call = this.#drawCall(random);
+      this.#options.note(`  meanwhile ${shown(call)}`);
+      calls.push(call);
+      replies.push(await this.#send(call));
+    }
+    await this.#processes!.replace();
+    await this.#processes!.calm();
+    await this.#settleApart(calls, replies);
+    await Promise.all(attempts);
+    if (random.chance(0.3)) await this.#audit();
+  }
+
+  /** The engine is killed with calls under way, and started on what it has. */
+  async #killEngine(random: Random): Promise<void> {
+    const calls = random.times(0, 3, () => this.#drawCall(random));
+    this.#options.note(`the engine is killed in ${calls.map(shown).join(" and ") || "nothing"}`);
+    this.#options.counts.crashes += 1;
+    const attempts = calls.map((call) => this.#attempt(call, this.#processes!.pick(random)));
+    await wait(random.int(0, random.pick([10, 100])));
+    await this.#processes!.killEngine();
+    const replies = await Promise.all(attempts);
+    await this.#processes!.calm();
+    await this.#settleApart(calls, replies);
+    await this.#audit();
   }
 
   #drawCall(random: Random): Call {
@@ -251,6 +364,17 @@ class LedgerWorld implements World {
     if (question.range.start < this.#oracle.keptFrom(account)) {
       return assertRefused("events_dropped", this.#ledger.events(account, { ...question, limit }));
     }
+    const lines = await this.#linesOf(account, question, limit);
+    this.#options.counts.questions += 1;
+    const want = this.#oracle.pages(account, question).map((kept) => keptLine(secondOf(kept)));
+    assertOrdered(`pages of ${account} ${text(question)}`, lines, want);
+  }
+
+  async #linesOf(
+    account: string,
+    question: Pick<Parameters<Ledger["events"]>[1], "range" | "usageTypes">,
+    limit: number,
+  ): Promise<string[]> {
     const lines: string[] = [];
     let after: EventCursor | undefined;
     do {
@@ -258,9 +382,7 @@ class LedgerWorld implements World {
       lines.push(...page.events.map(keptLine));
       after = page.next;
     } while (after);
-    this.#options.counts.questions += 1;
-    const want = this.#oracle.pages(account, question).map((kept) => keptLine(secondOf(kept)));
-    assertOrdered(`pages of ${account} ${text(question)}`, lines, want);
+    return lines;
   }
 
   /** Retention: raw events of old days are dropped, a piece at a time; no answer about whole slots changes. */
@@ -317,8 +439,13 @@ class LedgerWorld implements World {
   async #restart(random: Random): Promise<void> {
     this.#options.note("restart");
     this.#options.counts.restarts += 1;
-    await this.#ledger.close();
-    this.#ledger = await this.#engine.open(this.#folder, this.#recentMax);
+    if (this.#processes) {
+      await this.#processes.restart(random);
+      this.#ledger = this.#processes.pick(random);
+    } else {
+      await this.#ledger.close();
+      this.#ledger = await this.#engine.open!(this.#folder, this.#recentMax);
+    }
     if (random.chance(0.3)) await this.#audit();
   }
 
@@ -338,7 +465,7 @@ class LedgerWorld implements World {
     this.#lives += 1;
     this.#folder = join(this.#options.folder, `life-${this.#lives}`);
     writeRemains(this.#folder, before, after, random);
-    this.#ledger = await this.#engine.open(this.#folder, this.#recentMax);
+    this.#ledger = await this.#engine.open!(this.#folder, this.#recentMax);
     const left = await this.#learn(calls);
     this.#options.note(`  of ${calls.length} calls ${left} are there`);
     await this.#audit();

@@ -2,7 +2,8 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Service, verifyFolder } from "../../../src/service.ts";
+import { verifyFolder } from "../../../src/folder-tools.ts";
+import { Service } from "../../../src/service.ts";
 import { assertEqual } from "../lines.ts";
 import { readFiles, writeRemains } from "../power-cut.ts";
 import type { Random } from "../random.ts";
