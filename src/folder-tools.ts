@@ -1,6 +1,6 @@
 /** What is done with a data folder beside serving it: checked, copied, told from any other folder. */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkAccountsFile } from "./accounts/sqlite/check.ts";
 import { type Backup, type BackupOptions, copyFolder } from "./backup.ts";
@@ -13,6 +13,15 @@ export type { Difference } from "./ledger/sqlite/verify.ts";
 /** The files of a data folder. */
 export const LEDGER = "ledger.db";
 export const ACCOUNTS = "accounts.db";
+/** In a folder that is moved from: how far that got, and at last that it is done. It may be lost or torn. */
+export const MOVE = "migration.json";
+
+/** What {@link MOVE} says of a move that is done. */
+export interface DoneMove {
+  /** Where to, without what is secret. */
+  readonly to: string;
+  readonly isDone: true;
+}
 
 /**
  * Holds a data folder that no server holds, and checks its files against themselves.
@@ -44,6 +53,24 @@ export async function verifyFolder(dataFolder: string, options: VerifyOptions = 
 export async function backupFolder(dataFolder: string, to: string, options: BackupOptions = {}): Promise<Backup> {
   requireFolder(dataFolder);
   return copyFolder(dataFolder, to, options);
+}
+
+/** @throws Fault `folder_unusable` for a folder that was moved: what is written to it since, nobody would look for. */
+export function refuseMoved(dataFolder: string): void {
+  const move = readMove(join(dataFolder, MOVE));
+  if (!move?.isDone) return;
+  const reason =
+    `it was moved to ${move.to}, and what is written to it since would be missing there; ` +
+    `choose another --data with the URLs of these, or delete ${MOVE} in it to go on with it as it was`;
+  throw new Fault(problem("folder_unusable", "dataFolder", { value: dataFolder, reason }));
+}
+
+function readMove(path: string): Partial<DoneMove> | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Partial<DoneMove>;
+  } catch {
+    return undefined;
+  }
 }
 
 export function holdsLedger(dataFolder: string): boolean {

@@ -51,8 +51,12 @@ export function holdFolder(path: string): HeldFolder {
 export function folderId({ path }: HeldFolder): string {
   const file = join(path, "daybook.id");
   try {
-    if (!existsSync(file)) writeFileSync(file, `${crypto.randomUUID()}\n`);
-    return readFileSync(file, "utf8").trim();
+    const known = existsSync(file) ? readFileSync(file, "utf8").trim() : "";
+    // One that was cut off while it was written was never used.
+    if (known !== "") return known;
+    const made = crypto.randomUUID();
+    writeFileSync(file, `${made}\n`, { flush: true });
+    return made;
   } catch (error) {
     throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason: (error as Error).message }));
   }

@@ -7,7 +7,7 @@ import { Accounts, type RecordsPlace } from "./accounts/store.ts";
 import { Fault, problem } from "./domain/fault.ts";
 import type { Instant } from "./domain/time.ts";
 import { folderId, type HeldFolder, holdFolder } from "./folder.ts";
-import { ACCOUNTS, LEDGER } from "./folder-tools.ts";
+import { ACCOUNTS, LEDGER, refuseMoved } from "./folder-tools.ts";
 import { type EngineAddress, readAddress } from "./ledger/clickhouse/address.ts";
 import { ClickHouseLedger } from "./ledger/clickhouse/ledger.ts";
 import { type JournalVerification, type JournalVerifyOptions, verifyJournal } from "./ledger/clickhouse/verify.ts";
@@ -179,6 +179,7 @@ async function refuseUnfitting(
   const [hasLedger, hasAccounts] = [existsSync(join(path, LEDGER)), existsSync(join(path, ACCOUNTS))];
   if (ledgerUrl !== undefined && hasLedger) throw keptTwice(path, LEDGER, LEDGER_URL);
   if (accountsUrl !== undefined && hasAccounts) throw keptTwice(path, ACCOUNTS, ACCOUNTS_URL);
+  refuseMoved(path);
   // The ledger is made first: without it, accounts stand over usage that was lost.
   if (ledgerUrl === undefined && accountsUrl === undefined && hasAccounts && !hasLedger) {
     await openAccounts();

@@ -189,12 +189,13 @@ async function dropUsage(database: Database, account: string, ids: readonly stri
   return rows.map((row) => moneyOf(row.eventId, row));
 }
 
-/** Whether any of the usage counts. */
+/** Whether any of the usage counts. @param from Only what is in this state now; in any when left out. */
 export async function setState(
   database: Database,
   account: string,
   ids: readonly string[],
   state: UsageTable["state"],
+  from?: UsageTable["state"],
 ): Promise<boolean> {
   if (ids.length === 0) return false;
   const { numUpdatedRows } = await database
@@ -202,6 +203,7 @@ export async function setState(
     .set({ state, stateTime: NOW })
     .where("account", "=", account)
     .where("eventId", "=", anyOf(ids))
+    .$if(from !== undefined, (update) => update.where("state", "=", from!))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }

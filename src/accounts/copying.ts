@@ -5,9 +5,8 @@ import type { Kysely } from "kysely";
 import { openPostgres } from "./postgres/open.ts";
 import { postgresSharing } from "./postgres/sharing.ts";
 import { openDatabase } from "./sqlite/open.ts";
-import type { RecordsPlace } from "./store.ts";
+import { type RecordsPlace, URL_SETTING } from "./store.ts";
 import { RECORD_COLUMNS, type Tables } from "./tables.ts";
-import { INSTALLATION } from "./writing.ts";
 
 type Value = string | number | null;
 type Table = keyof Tables;
@@ -46,11 +45,10 @@ export class RecordsCopy {
 
   /**
    * Opens the store, or makes it, and brings it to today's version.
-   * @param field Where a URL was written, for the sentences.
    * @throws Fault when it cannot be used, `unavailable` when it does not answer.
    */
-  static async open(place: RecordsPlace, field: string): Promise<RecordsCopy> {
-    if ("url" in place) return new RecordsCopy(await openPostgres(place.url, field), true);
+  static async open(place: RecordsPlace): Promise<RecordsCopy> {
+    if ("url" in place) return new RecordsCopy(await openPostgres(place.url, place.field ?? URL_SETTING), true);
     return new RecordsCopy(await openDatabase(place.path), false);
   }
 
@@ -63,15 +61,20 @@ export class RecordsCopy {
   }
 
   /**
-   * Puts these records in place of others, in one transaction. Versions of price books stay, and those that are not
-   * there come to them.
+   * Puts these records in place of others, in one transaction; where they are the same, nothing is written. Versions of
+   * price books stay, and those that are not there come to them. Other processes that write wait until it is done: what
+   * they wrote before is told to `mayReplace`.
    * @param mayReplace Is asked, in that transaction, about the records that are there; what it throws leaves them.
    */
   async replace(records: Records, mayReplace: (found: Records) => void): Promise<void> {
-    await this.#database.transaction().execute(async (database) => {
-      if (this.#shared) await postgresSharing.lock(database, [INSTALLATION]);
+    const transaction = this.#database.transaction();
+    // Each statement sees what was committed before it.
+    const alone = this.#shared ? transaction.setIsolationLevel("read committed") : transaction;
+    await alone.execute(async (database) => {
+      if (this.#shared) await postgresSharing.lockAll(database);
       const found = await readAll(database);
       mayReplace(found);
+      if (hashOfRecords(found) === hashOfRecords(records)) return;
       for (const table of TABLES.toReversed()) {
         if (table !== KEPT_FOR_EVER) await database.deleteFrom(table).execute();
       }

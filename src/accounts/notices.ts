@@ -3,6 +3,7 @@
 import type { Instant } from "../domain/time.ts";
 import type { Notice, Webhook } from "./records.ts";
 import type { Store } from "./tables.ts";
+import { locked } from "./writing.ts";
 
 /** Where an account is told, and of what. */
 export interface Subscriber extends Webhook {
@@ -48,11 +49,13 @@ export class Notices {
 
   /** Adds a notice; one of the same account, month and threshold stays as it is. */
   async add(notice: Notice): Promise<void> {
-    await this.#store.database
-      .insertInto("notices")
-      .values({ ...notice, thresholdUsd: `${notice.thresholdUsd}` })
-      .onConflict((conflict) => conflict.columns(["account", "monthStart", "thresholdUsd"]).doNothing())
-      .execute();
+    await locked(this.#store, [], ({ database }) =>
+      database
+        .insertInto("notices")
+        .values({ ...notice, thresholdUsd: `${notice.thresholdUsd}` })
+        .onConflict((conflict) => conflict.columns(["account", "monthStart", "thresholdUsd"]).doNothing())
+        .execute(),
+    );
   }
 
   /**
@@ -79,25 +82,26 @@ export class Notices {
 
   /** Whether the notice stood as it was read, which is so for the first who asks. */
   async #postpone(notice: Notice, nextTryTime: Instant): Promise<boolean> {
-    const outcome = await this.#row(notice)
-      .set({ nextTryTime })
-      .where("nextTryTime", "=", notice.nextTryTime)
-      .executeTakeFirst();
+    const outcome = await locked(this.#store, [], (inside) =>
+      rowOf(inside, notice).set({ nextTryTime }).where("nextTryTime", "=", notice.nextTryTime).executeTakeFirst(),
+    );
     return outcome.numUpdatedRows === 1n;
-  }
-
-  #row({ account, monthStart, thresholdUsd }: Notice) {
-    return this.#store.database
-      .updateTable("notices")
-      .where("account", "=", account)
-      .where("monthStart", "=", monthStart)
-      .where("thresholdUsd", "=", `${thresholdUsd}`);
   }
 
   /** Writes down a try. @param nextTryTime null when there is to be no other. */
   async tried(notice: Notice, nextTryTime: Instant | null): Promise<void> {
-    await this.#row(notice)
-      .set({ tries: notice.tries + 1, nextTryTime })
-      .execute();
+    await locked(this.#store, [], (inside) =>
+      rowOf(inside, notice)
+        .set({ tries: notice.tries + 1, nextTryTime })
+        .execute(),
+    );
   }
+}
+
+function rowOf({ database }: Store, { account, monthStart, thresholdUsd }: Notice) {
+  return database
+    .updateTable("notices")
+    .where("account", "=", account)
+    .where("monthStart", "=", monthStart)
+    .where("thresholdUsd", "=", `${thresholdUsd}`);
 }

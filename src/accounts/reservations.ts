@@ -176,7 +176,8 @@ export class Reservations {
       const late = asked.filter(
         ({ eventId, stateTime }) => !known.has(eventId) && state.now - stateTime > LEAVING_MS_MAX,
       );
-      await setState(database, account, late.map(idOfUsage), "waiting");
+      // Its process may have told meanwhile that it is there.
+      await setState(database, account, late.map(idOfUsage), "waiting", "leaving");
       const decide = (book: LockedBook): void => {
         const spents = new Map(purses.map((purse, at) => [keyOfPurse(purse), reading.spents[at]!]));
         book.noteReading({ readTime: state.now, readMs: reading.readMs }, spents);

@@ -57,7 +57,7 @@ export type RecordsPlace =
   /** `field`: where the URL was written, for the sentences; default {@link URL_SETTING}. */
   | { readonly url: string; readonly field?: string };
 
-const URL_SETTING = "DAYBOOK_ACCOUNTS_URL";
+export const URL_SETTING = "DAYBOOK_ACCOUNTS_URL";
 
 export interface AccountsOptions {
   readonly place: RecordsPlace;

@@ -188,6 +188,8 @@ export const RECORD_COLUMNS = {
 export interface Sharing {
   /** Waits until no other transaction has any of these locks, and has them until this transaction ends. */
   lock(database: Kysely<Tables>, names: readonly string[]): Promise<void>;
+  /** Waits until no other transaction has any lock, and keeps all that want one out until this transaction ends. */
+  lockAll(database: Kysely<Tables>): Promise<void>;
   /** Counts a change, as the last statement of a transaction. */
   noteChange(database: Kysely<Tables>): Promise<void>;
   /** The changes that were committed. */

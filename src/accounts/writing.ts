@@ -10,7 +10,8 @@ export const INSTALLATION = "";
 
 /**
  * Runs a transaction alone with what the locks stand for: an account's id for all that is the account's,
- * {@link INSTALLATION} for what spans accounts, and this first where it takes both. Nothing of it stays when `write`
+ * {@link INSTALLATION} for what spans accounts, and this first where it takes both; none for rows that one statement
+ * changes. Whoever replaces all records (copying.ts) waits for every such transaction, and they for it. Nothing of it stays when `write`
  * throws.
  * @throws Fault `unavailable` when the locks were not to be had in time.
  */

@@ -54,7 +54,7 @@ export class FolderTarget {
     try {
       const ledger = await openLedger({ folder: partial });
       opened.push(ledger);
-      const records = await RecordsCopy.open({ path: join(partial, ACCOUNTS) }, "--to");
+      const records = await RecordsCopy.open({ path: join(partial, ACCOUNTS) });
       return new FolderTarget(resolve(path), held, { ledger, records });
     } catch (error) {
       for (const part of opened) await part.close().catch(() => {});

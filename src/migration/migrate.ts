@@ -8,13 +8,14 @@ import { realpathSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { countOfRecords, hashOfRecords, type Records, RecordsCopy } from "../accounts/copying.ts";
 import { Fault, problem } from "../domain/fault.ts";
+import { MOVE } from "../folder-tools.ts";
 import { type LedgerPlace, openLedger } from "../installation.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { compareUsage } from "./compare.ts";
 import { again, type Copied, copyUsage, notOurs } from "./copy-usage.ts";
 import { FolderSource } from "./folder-source.ts";
 import { FolderTarget } from "./folder-target.ts";
-import { MigrationState, STATE_FILE } from "./state.ts";
+import { MigrationState } from "./state.ts";
 
 /** Where usage and records are. */
 export type MigrationPlace =
@@ -120,7 +121,7 @@ function refusal(field: string, reason: string): Fault {
 
 async function openSource(place: MigrationPlace): Promise<Source> {
   if ("folder" in place) return FolderSource.open(place.folder);
-  const { ledger, records, close } = await openEngines(place, "--from");
+  const { ledger, records, close } = await openEngines(place);
   const read = (): Promise<Records> => records.read();
   const accountIds = async () => (await read()).accounts.map(([id]) => id as string).sort();
   return { ledger, records: read, accountIds, hold: () => true, close };
@@ -128,16 +129,16 @@ async function openSource(place: MigrationPlace): Promise<Source> {
 
 async function openTarget(place: MigrationPlace): Promise<Target> {
   if ("folder" in place) return FolderTarget.open(place.folder);
-  return { ...(await openEngines(place, "--to")), finish: async () => {} };
+  return { ...(await openEngines(place)), finish: async () => {} };
 }
 
-async function openEngines(
-  { ledger: place, accountsUrl }: Exclude<MigrationPlace, { folder: string }>,
-  field: string,
-): Promise<Pick<Target, "ledger" | "records" | "close">> {
+async function openEngines({
+  ledger: place,
+  accountsUrl,
+}: Exclude<MigrationPlace, { folder: string }>): Promise<Pick<Target, "ledger" | "records" | "close">> {
   const ledger = await openLedger(place);
   try {
-    const records = await RecordsCopy.open({ url: accountsUrl }, field);
+    const records = await RecordsCopy.open({ url: accountsUrl });
     const close = async (): Promise<void> => {
       await ledger.close();
       await records.close();
@@ -185,7 +186,8 @@ class Move {
       this.#state.forgetUsage();
       return { ...told, ...compared, records, outcome: "differs" };
     }
-    await this.#target.finish(STATE_FILE);
+    await this.#target.finish(MOVE);
+    if (!("folder" in this.#options.to)) this.#state.noteDone();
     return { ...told, ...compared, records, outcome: "verified" };
   }
 
@@ -217,7 +219,7 @@ class Move {
     const there = hashOfRecords(found);
     if (countOfRecords(found) === 0 || there === hash || there === this.#state.records) return;
     const reason =
-      "its accounts, keys and price books are not those of --from, or were changed since; empty the database";
+      "its accounts, keys and price books are not those of --from, or were changed since; it may be in use: name an empty one";
     throw refusal("--to", reason);
   }
 

@@ -5,6 +5,7 @@
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type DoneMove, MOVE } from "../folder-tools.ts";
 import type { EventCursor } from "../ledger/ledger.ts";
 
 /** How far one account's usage was read. */
@@ -26,9 +27,9 @@ interface Kept extends Between {
   readonly accounts: Readonly<Record<string, AccountState>>;
   /** The hash of the records that were written last. */
   readonly records?: string;
+  readonly isDone?: DoneMove["isDone"];
 }
 
-export const STATE_FILE = "migration.json";
 const FORM = 1;
 const WRITE_MS = 1_000;
 
@@ -37,6 +38,7 @@ export class MigrationState {
   readonly #between: Between;
   readonly #accounts: Map<string, AccountState>;
   #records: string | undefined;
+  #isDone: boolean;
   #writtenAt = Number.NEGATIVE_INFINITY;
 
   private constructor(path: string, between: Between, kept: Kept | undefined) {
@@ -44,11 +46,12 @@ export class MigrationState {
     this.#between = between;
     this.#accounts = new Map(Object.entries(kept?.accounts ?? {}));
     this.#records = kept?.records;
+    this.#isDone = kept?.isDone === true;
   }
 
   /** What the folder knows of a move between these two; nothing where it was another one. */
   static open(folder: string, between: Between): MigrationState {
-    const path = join(folder, STATE_FILE);
+    const path = join(folder, MOVE);
     const kept = readKept(path);
     const isSame = kept?.form === FORM && kept.from === between.from && kept.to === between.to;
     return new MigrationState(path, between, isSame ? kept : undefined);
@@ -77,13 +80,24 @@ export class MigrationState {
   /** Everything will be read again from its beginning: what was noted of the usage was not true. */
   forgetUsage(): void {
     this.#accounts.clear();
+    this.#isDone = false;
+    this.write();
+  }
+
+  /** All is there and agrees: no server starts on the folder any more. */
+  noteDone(): void {
+    this.#isDone = true;
     this.write();
   }
 
   write(): void {
     const accounts = Object.fromEntries(this.#accounts);
     const records = this.#records;
-    const kept: Kept = { form: FORM, ...this.#between, accounts, ...(records !== undefined && { records }) };
+    const kept: Kept = {
+      ...{ form: FORM, ...this.#between, accounts },
+      ...(records !== undefined && { records }),
+      ...(this.#isDone && { isDone: true }),
+    };
     writeFileSync(`${this.#path}.new`, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
     renameSync(`${this.#path}.new`, this.#path);
     this.#writtenAt = performance.now();

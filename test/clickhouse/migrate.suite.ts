@@ -150,6 +150,9 @@ suite(`clickhouse: a move there and back (DAYBOOK_SEED=${SEED})`, { skip: WHY_NO
     const range = [BASE - DAY_MS, BASE + 10 * DAY_MS] as const;
     const asked = { accounts: [ACCOUNT, OTHER], range };
     const there = await answersOf({ ...asked, folder: join(root, "cluster"), env });
+    const refused = await run(["serve", "--data", data, "--port", "0"]);
+    assert.match(refused.stderr, /cannot be used: it was moved to clickhouse:/);
+    rmSync(join(data, "migration.json"));
     assertAlike(there, await answersOf({ ...asked, folder: data }));
   });
 

@@ -7,11 +7,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
+import { sql } from "kysely";
 import { countOfRecords, hashOfRecords, type Records, RecordsCopy } from "../../src/accounts/copying.ts";
+import { openPostgres } from "../../src/accounts/postgres/open.ts";
+import { postgresSharing } from "../../src/accounts/postgres/sharing.ts";
 import { readLiveRecords } from "../../src/accounts/sqlite/live-records.ts";
 import { Accounts } from "../../src/accounts/store.ts";
 import { RECORD_COLUMNS } from "../../src/accounts/tables.ts";
-import { testOnEachStore } from "../postgres/stores.ts";
+import { writing } from "../../src/accounts/writing.ts";
+import { testOnEachStore, testOnPostgres } from "../postgres/stores.ts";
+import { until } from "../until.ts";
 
 const KEY = "fw_records-test-key-0123456789";
 const START = Date.UTC(2026, 4, 28);
@@ -71,7 +76,7 @@ testOnEachStore("records go there whole, are the same there, and come back the s
   const { path, accounts } = await filled(t);
   // The file is in use meanwhile.
   const records = readLiveRecords(path);
-  const target = await RecordsCopy.open(place, "--to");
+  const target = await RecordsCopy.open(place);
   const found: Records[] = [];
   await target.replace(records, (there) => found.push(there));
   assert.equal(countOfRecords(found[0]!), 0);
@@ -85,7 +90,7 @@ testOnEachStore("records go there whole, are the same there, and come back the s
 
   const back = await mkdtemp(join(tmpdir(), "daybook-records-back-"));
   t.after(() => rm(back, { recursive: true }));
-  const file = await RecordsCopy.open({ path: join(back, "accounts.db") }, "--to");
+  const file = await RecordsCopy.open({ path: join(back, "accounts.db") });
   const there = await target.read();
   await file.replace(there, () => {});
   await file.close();
@@ -96,7 +101,7 @@ testOnEachStore("records go there whole, are the same there, and come back the s
 
 testOnEachStore("a second move brings what changed, and what is refused changes nothing", async (t, { place }) => {
   const { path, accounts } = await filled(t);
-  const target = await RecordsCopy.open(place, "--to");
+  const target = await RecordsCopy.open(place);
   t.after(() => target.close());
   const first = readLiveRecords(path);
   await target.replace(first, () => {});
@@ -113,4 +118,57 @@ testOnEachStore("a second move brings what changed, and what is refused changes 
   assert.equal(hashOfRecords(await target.read()), hashOfRecords(first));
   await target.replace(second, (found) => assert.equal(hashOfRecords(found), hashOfRecords(first)));
   assert.equal(hashOfRecords(await target.read()), hashOfRecords(second));
+});
+
+testOnPostgres(
+  "a move waits for a server's write that has begun, and looks at it before it replaces anything",
+  async (t, { place }) => {
+    const { path, accounts } = await filled(t);
+    await accounts.close();
+    const target = await RecordsCopy.open(place);
+    const server = await openPostgres((place as { url: string }).url, "test");
+    const observer = await openPostgres((place as { url: string }).url, "test");
+    t.after(() => Promise.all([target.close(), server.destroy(), observer.destroy()]));
+    const records = readLiveRecords(path);
+    await target.replace(records, () => {});
+    const moved: Records = { ...records, quotas: [] };
+    const store = { database: server, now: Date.now, randomBytes, sharing: postgresSharing };
+    const found: Records[] = [];
+    let replacing: Promise<void> | undefined;
+    await writing(store, ["umbra"], async ({ database }) => {
+      await database.updateTable("users").set({ displayName: "written" }).where("id", "=", "ann").execute();
+      replacing = target.replace(moved, (there) => {
+        found.push(there);
+        throw new Error("changed since");
+      });
+      replacing.catch(() => {});
+      await until("the move waits, or did not", async () => {
+        const waits = await sql`select from pg_locks where not granted`.execute(observer);
+        return waits.rows.length > 0 || found.length > 0;
+      });
+    });
+    await assert.rejects(replacing!, /changed since/);
+    assert.ok(
+      found[0]!.users.some((row) => row.includes("written")),
+      "the write is seen",
+    );
+  },
+);
+
+testOnPostgres("records that are the same already are not written again", async (t, { place }) => {
+  const { path, accounts } = await filled(t);
+  await accounts.close();
+  const target = await RecordsCopy.open(place);
+  const observer = await openPostgres((place as { url: string }).url, "test");
+  t.after(() => Promise.all([target.close(), observer.destroy()]));
+  const records = readLiveRecords(path);
+  await target.replace(records, () => {});
+  const versions = async () => (await sql`select xmin::text from accounts order by id`.execute(observer)).rows;
+  const before = await versions();
+  await target.replace(records, () => {});
+  assert.deepEqual(await versions(), before);
+});
+
+test("a mistake of the accounts' URL names the setting that it is in", async () => {
+  await assert.rejects(RecordsCopy.open({ url: "postgres://host" }), /^Fault: DAYBOOK_ACCOUNTS_URL: after the host/);
 });

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { openInstallation } from "../../src/installation.ts";
+import { MigrationState } from "../../src/migration/state.ts";
 import { answersOf, assertAlike } from "../migration/answers.ts";
 import { until } from "../until.ts";
 import { ACCOUNT, BOOTSTRAP, Daybook, run, type Said, start } from "./daybook.ts";
@@ -223,6 +225,7 @@ test("what cannot be moved, or moved to, is refused in one line", async () => {
     [2, CH, CH, /--to: one of --from and --to must be a data folder/, env],
     [1, data, "http://127.0.0.1/x", /--to: it does not begin with clickhouse:\/\//, env],
     [1, data, CH, /the ledger's engine does not answer/, env],
+    [1, data, CH, /the ledger's engine does not answer/, { ...env, DAYBOOK_LEDGER_URL: `${env.DAYBOOK_LEDGER_URL}?secure=true` }],
   ];
   for (const [code, from, to, message, variables = {}] of cases) {
     const said = await run(["migrate", "--from", from, "--to", to], { env: { ...BOOTSTRAP, ...variables } });
@@ -231,8 +234,31 @@ test("what cannot be moved, or moved to, is refused in one line", async () => {
     assert.doesNotMatch(said.stderr, /pa55word/);
     assert.equal(said.code, code, said.stderr);
   }
+  const followed = await run(["migrate", "--from", CH, "--to", free, "--follow"], { env: { ...BOOTSTRAP, ...env } });
+  assert.match(
+    followed.stderr,
+    /^daybook: --follow: only a data folder is followed; leave it out, and stop all servers/,
+  );
+  assert.equal(followed.code, 2);
   assert.ok(!existsSync(free));
   assert.equal((await run(["migrate", "--from", data])).code, 2);
+});
+
+test("no server starts on a folder that was moved, until its operator takes it back", async () => {
+  const path = join(folder, "left");
+  const first = await start({ folder: path });
+  await first.daybook.stop();
+  const to = "clickhouse://there/daybook and postgres://there/daybook";
+  const state = MigrationState.open(path, { from: path, to });
+  state.noteRecords("hash");
+  await (await start({ folder: path })).daybook.stop();
+  state.noteDone();
+  await assert.rejects(
+    openInstallation({ dataFolder: path }).then((opened) => opened.close()),
+    /cannot be used: it was moved to clickhouse:\/\/there\/daybook and .*; choose another --data .*, or delete migration\.json/,
+  );
+  rmSync(join(path, "migration.json"));
+  await (await start({ folder: path })).daybook.stop();
 });
 
 test("a move into what belongs to others is refused, and changes nothing of it", async () => {
@@ -251,7 +277,7 @@ test("a move into what belongs to others is refused, and changes nothing of it",
   assert.equal(said.code, 1);
   assert.match(
     said.stderr,
-    /^daybook: --to: its accounts, keys and price books are not those of --from, or were changed since; empty the database\n$/,
+    /^daybook: --to: its accounts, keys and price books are not those of --from, or were changed since; it may be in use: name an empty one\n$/,
   );
   const file = new DatabaseSync(`${to}.partial/ledger.db`);
   assert.equal(file.prepare("SELECT count(*) AS n FROM events").get()!.n, 10);

@@ -18,8 +18,13 @@ interface MigrateFlags {
 export async function runMigrate({ from, to, follow = false, clickhouseCluster }: MigrateFlags): Promise<void> {
   const places = readPlaces(process.env, clickhouseCluster);
   const between = { from: placeOf(from, "--from", places), to: placeOf(to, "--to", places) };
-  if ("folder" in between.from === "folder" in between.to && !("folder" in between.from)) {
+  if (!("folder" in between.from || "folder" in between.to)) {
     throw wrongWords("--to: one of --from and --to must be a data folder");
+  }
+  if (follow && !("folder" in between.from)) {
+    throw wrongWords(
+      "--follow: only a data folder is followed; leave it out, and stop all servers on the engines first",
+    );
   }
   const stop = stopOnSignal();
   const bar = showProgress();
@@ -56,7 +61,13 @@ function placeOf(written: string, flag: string, places: Places): MigrationPlace 
   const named = ledgerPlaceOf(written, flag, clickhouseCluster);
   if ("folder" in named) return { folder: folderPlace(named.folder) };
   const set = ledgerUrl === undefined ? named : ledgerPlaceOf(ledgerUrl, "DAYBOOK_LEDGER_URL", clickhouseCluster);
-  if ("folder" in set || set.address.url !== named.address.url || set.address.database !== named.address.database) {
+  const meant = ledgerUrl === undefined ? named : ledgerPlaceOf(reachedAs(ledgerUrl, written), flag, clickhouseCluster);
+  const isSame =
+    "address" in set &&
+    "address" in meant &&
+    set.address.url === meant.address.url &&
+    set.address.database === meant.address.database;
+  if (!isSame) {
     throw wrongWords(
       `${flag}: ${quoted(written)} is another place than DAYBOOK_LEDGER_URL names; set that to the same`,
     );
@@ -68,6 +79,13 @@ function placeOf(written: string, flag: string, places: Places): MigrationPlace 
   }
   const shown = `${shownPlace(written)} and ${shownPlace(accountsUrl)}`;
   return { ledger: set, accountsUrl, shown };
+}
+
+/** The place as it is written, reached in the way that the setting says, such as ?secure=true; unless it says how itself. */
+function reachedAs(ledgerUrl: string, written: string): string {
+  const [url, { search }] = [new URL(written), new URL(ledgerUrl)];
+  url.search ||= search;
+  return url.href;
 }
 
 function linesOf(moved: Migration, { from, to }: { from: MigrationPlace; to: MigrationPlace }): string[] {
@@ -108,7 +126,7 @@ function switchLines(from: MigrationPlace, to: MigrationPlace): string[] {
   const [ledger, accounts] = to.shown.split(" and ") as [string, string];
   const old = "folder" in from ? `; ${from.folder} stays as it is: start no server on it` : "";
   return [
-    `switch now: daybook serve with another --data and these, each with its user and password${old}`,
+    `switch now: daybook serve with another --data and these, whole as they are set here${old}`,
     `  DAYBOOK_LEDGER_URL=${ledger}`,
     `  DAYBOOK_ACCOUNTS_URL=${accounts}`,
   ];
