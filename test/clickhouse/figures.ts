@@ -7,18 +7,21 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { Agent } from "node:http";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writePart } from "../../bench/document-part.ts";
 import { count, machine, median, quantile, table } from "../../bench/figures.ts";
-import type { Ids, UsageShape } from "../../bench/usage.ts";
+import { EVENTS_PER_CALL, type Ids, type UsageShape, usageBodies } from "../../bench/usage.ts";
 import { METERS } from "../../src/domain/usage.ts";
 import { Engine } from "../../src/ledger/clickhouse/engine.ts";
 import { ClickHouseLedger } from "../../src/ledger/clickhouse/ledger.ts";
 import { LANES, laneOf } from "../../src/ledger/clickhouse/schema.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { SqliteLedger } from "../../src/ledger/sqlite/ledger.ts";
+import { BOOTSTRAP, start } from "../process/daybook.ts";
+import { askJson } from "../process/http.ts";
 import { ask } from "./engine.ts";
 import {
   ACCOUNT,
@@ -54,6 +57,10 @@ const WRITTEN_AT_POINT = 200_000;
 const RANDOM_AT_POINT = 50_000;
 const ASKED = 10;
 const TICKS_PER_S = 100;
+/** Events that are sent to Daybook's own processes, and the calls that wait at once. */
+const SERVED = EVENTS / 2;
+const CALLS_WAITING = 16;
+const BATCH_CREATE = `/v1/accounts/${ACCOUNT}/usageEvents:batchCreate`;
 const DOCUMENT = join(import.meta.dirname, "../../docs/benchmarks.md");
 
 const shapeOf = (ids: Ids, spread: UsageShape["spread"], events: number): UsageShape => ({
@@ -259,6 +266,53 @@ function commitsTable(lines: readonly Commits[]): string {
   return table([["Commits", "commits/s", "events/s", "p50 ms", "p99 ms"], ...rows]);
 }
 
+interface Served extends Wrote {
+  readonly name: string;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Real `daybook serve` processes on one engine: usage in NDJSON, a call waits for its answer. */
+async function serving(processes: number): Promise<Served> {
+  tell(`${processes} served`);
+  const engine = await mortal();
+  const folder = await mkdtemp(join(tmpdir(), "daybook-"));
+  const env = { ...BOOTSTRAP, DAYBOOK_LEDGER_URL: `clickhouse://127.0.0.1:${engine.port}/default` };
+  const servers: Awaited<ReturnType<typeof start>>[] = [];
+  for (let at = 0; at < processes; at += 1) servers.push(await start({ folder: join(folder, `${at}`), env }));
+  const bodies = usageBodies(shapeOf("ordered", "live", SERVED), 0, SERVED);
+  const cpuOfAll = (): number => servers.reduce((sum, { daybook }) => sum + usageOf(daybook.pid).cpu, 0);
+  const took: number[] = [];
+  const before = cpuOfAll();
+  const agent = new Agent({ keepAlive: true });
+  const wrote = await writing(SERVED, engine.pid, () =>
+    Promise.all(
+      Array.from({ length: CALLS_WAITING }, async (_, client) => {
+        const { url } = servers[client % processes]!;
+        for (let body = bodies.shift(); body; body = bodies.shift()) {
+          const call = { path: BATCH_CREATE, body, headers: { "content-type": "application/x-ndjson" }, agent };
+          took.push(await milliseconds(() => askJson(url, call)));
+        }
+      }),
+    ),
+  );
+  const ownCpu = ((cpuOfAll() - before) * MILLION) / SERVED;
+  agent.destroy();
+  for (const { daybook } of servers) await daybook.stop();
+  await engine.close();
+  await rm(folder, { recursive: true });
+  const name = `${processes} ${processes === 1 ? "process" : "processes"}`;
+  return { ...wrote, ownCpu, name, p50: median(took), p99: quantile(took, 0.99) };
+}
+
+function servedTable(lines: readonly Served[]): string {
+  const rows = lines.map(({ name, rate, ownCpu, engineCpu, p50, p99 }) => [
+    ...[name, count(rate), ownCpu.toFixed(1), engineCpu.toFixed(1), p50.toFixed(0), p99.toFixed(0)],
+  ]);
+  const head = ["daybook serve", "events/s", "Daybook CPU s / M", "engine CPU s / M", "call p50 ms", "p99 ms"];
+  return table([head, ...rows]);
+}
+
 interface Stage extends Asked {
   readonly events: number;
   readonly ordered: Wrote;
@@ -343,7 +397,12 @@ function growthTable(stages: readonly Stage[]): string {
   return table([head, ...rows]);
 }
 
-const parts = [besideTable([...(await beside("ordered")), ...(await beside("random"))]), commitsTable(await commits())];
+const loadBefore = loadavg()[1]!;
+const parts = [
+  besideTable([...(await beside("ordered")), ...(await beside("random"))]),
+  servedTable([await serving(1), await serving(2)]),
+  commitsTable(await commits()),
+];
 tell(parts.join("\n\n"));
 const grown = POINTS.length > 0 ? await grow() : undefined;
 const command = `node test/clickhouse/figures.ts --events ${EVENTS}${grown ? ` --growth ${GROWTH}` : ""} --write`;
@@ -351,8 +410,9 @@ const text = `
 ## The ledger on ClickHouse
 
 Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}. Machine: ${machine()}.
-The engine is ClickHouse 26.7 as the package chdb behind a small HTTP server, so requests to it run one after the other;
-it shares this machine's cores with Daybook's side.
+The engine is ClickHouse 26.7 as the package chdb behind a small HTTP server that does four statements at once; it
+shares this machine's cores with Daybook's side. The machine's load was ${loadBefore.toFixed(1)} when it began: where that is more than a
+little, others worked beside it, and CPU seconds and bytes tell more than rates and times.
 
 Ledgers alone, without Daybook's JSON and HTTP: ${count(EVENTS)} events of 90 days in calls of ${count(PER_CALL)}, ${CALLS_AT_ONCE}
 calls at once, one account, each call on disk before it is answered. "Plain SQL" is a table of the same columns with the
@@ -361,9 +421,14 @@ by day, model and team. Their sums were equal. CPU is of all threads, in seconds
 
 ${parts[0]}
 
-Commits, one call after the other in each lane:
+Over HTTP, by real processes: ${count(SERVED)} events of the last two hours for one account, in NDJSON calls of ${count(EVENTS_PER_CALL)},
+${CALLS_WAITING} calls at once. The load generator shares the cores, too. Processes that write one account contend for its lane.
 
 ${parts[1]}
+
+Commits, one call after the other in each lane:
+
+${parts[2]}
 ${
   grown
     ? `

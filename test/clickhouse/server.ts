@@ -19,8 +19,25 @@ const [named, port = "0"] = process.argv.slice(2);
 const folder = named ?? mkdtempSync(join(tmpdir(), "daybook-chdb-"));
 const name = "chdb";
 const { Session } = (await import(name)) as { Session: new (path: string) => Session };
-const session = new Session(folder);
-await session.queryAsync("SET max_query_size = 67108864, mutations_sync = 2", { format: "CSV" });
+/** A session does one statement after the other; several do them at once, as the engine does by itself. */
+const SESSIONS = 4;
+const sessions = Array.from({ length: SESSIONS }, () => new Session(folder));
+for (const session of sessions) {
+  await session.queryAsync("SET max_query_size = 67108864, mutations_sync = 2", { format: "CSV" });
+}
+const idle = [...sessions];
+const waiting: ((session: Session) => void)[] = [];
+
+async function inSession<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  const session = idle.pop() ?? (await new Promise<Session>((resolve) => waiting.push(resolve)));
+  try {
+    return await work(session);
+  } finally {
+    const next = waiting.shift();
+    if (next) next(session);
+    else idle.push(session);
+  }
+}
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://localhost");
@@ -34,9 +51,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const statement = query === null ? body : `${query}\n${body}`;
   try {
     const format = url.searchParams.get("default_format") ?? "TabSeparated";
-    const result = await session.queryAsync(statement, { format });
+    const bytes = await inSession(async (session) => {
+      const result = await session.queryAsync(statement, { format });
+      return Buffer.from(result.bytes());
+    });
     response.setHeader("x-clickhouse-summary", "{}");
-    response.end(Buffer.from(result.bytes()));
+    response.end(bytes);
   } catch (error) {
     const message = (error as Error).message;
     response.statusCode = 500;

@@ -170,6 +170,13 @@ class LedgerWorld implements World {
       const range = { ...EVER, start: Math.max(EVER.start, this.#oracle.keptFrom(account)) };
       pages.set(account, await this.#linesOf(account, { range }, 500));
     }
+    // What was not answered may have done something before the horizon of the pages.
+    const found = new Map<string, string>();
+    for (const call of calls.filter((_, at) => !replies[at])) {
+      for (const id of call.kind === "void" ? call.ids : call.events.map((event) => event.id)) {
+        found.set(JSON.stringify([call.account, id]), await this.#stateOf(call.account, id));
+      }
+    }
     const explained = (order: readonly number[]): Oracle | undefined => {
       const fork = this.#oracle.fork();
       for (const at of order) {
@@ -181,16 +188,32 @@ class LedgerWorld implements World {
         const want = fork.pages(account, { range }).map((kept) => keptLine(secondOf(kept)));
         if (text(want) !== text(lines)) return undefined;
       }
+      for (const [key, state] of found) {
+        const [account, id] = JSON.parse(key) as [string, string];
+        const kept = fork.find(account, id);
+        if (state !== (kept?.dropped ? DROPPED : text(kept && keptLine(secondOf(kept))))) return undefined;
+      }
       return fork;
     };
-    const found = orders(replies.map((reply) => reply !== undefined))
+    const oracle = orders(replies.map((reply) => reply !== undefined))
       .map(explained)
       .find(Boolean);
-    if (!found)
+    if (!oracle)
       throw new Error(`no order of ${calls.map(shown).join(" and ")} gives ${text(replies)} and what is there`);
-    this.#oracle = found;
+    this.#oracle = oracle;
     for (const [at, call] of calls.entries()) {
       if (!replies[at]) assertEqual(`again ${shown(call)}`, await this.#send(call), this.#oracle.apply(call));
+    }
+  }
+
+  /** The event as it is told, or that it was dropped. */
+  async #stateOf(account: string, id: string): Promise<string> {
+    try {
+      const kept = await this.#ledger.find(account, id);
+      return text(kept && keptLine(kept));
+    } catch (error) {
+      if (error instanceof Fault && error.problems[0].code === "event_dropped") return DROPPED;
+      throw error;
     }
   }
 
@@ -499,6 +522,7 @@ class LedgerWorld implements World {
   }
 }
 
+const DROPPED = "dropped";
 const WHOLE: SumQuestion = { usageTypes: USAGE_TYPE_NAMES, edges: [EVER.start, EVER.end], fields: [], filters: [] };
 
 function floorDay(instant: number): number {
