@@ -1,6 +1,6 @@
 /** `daybook backup`: a copy of the data folder, or one line that says why there is none. */
 
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { backupFolder, holdsLedger } from "../../folder-tools.ts";
 import { namesOf, readPlaces } from "../places.ts";
@@ -12,6 +12,7 @@ interface BackupFlags {
 }
 
 const MB = 1_000_000;
+const REMOVALS_MAX = 20;
 
 /**
  * @param isFolderNamed Whether --data was on the command line: then that folder is copied, if it holds a ledger.
@@ -38,8 +39,13 @@ export async function backup({ data, to }: BackupFlags, isFolderNamed: boolean):
     folder = path;
   };
   const stop = (): void => {
-    bar?.stop();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) {
+      // Renamed: the copy is whole, and about to be told.
+      if (!existsSync(folder)) return;
+      bar?.stop();
+      // SQLite's thread may make a file in it meanwhile.
+      rmSync(folder, { recursive: true, force: true, maxRetries: REMOVALS_MAX });
+    }
     process.exit(EXIT.interrupted);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
