@@ -5,6 +5,7 @@
 
 import { type Kysely, sql } from "kysely";
 import type { Instant } from "../domain/time.ts";
+import { NOW } from "./book-rows.ts";
 import type { Tables } from "./tables.ts";
 
 /** The cells of a key at an instant; those that are too old are empty. */
@@ -23,7 +24,6 @@ export interface RequestCount {
 const CELLS = 61;
 /** Rows of keys that rest are swept out so often. */
 const SWEEP_MS = 60_000;
-const MILLISECONDS = sql`floor(extract(epoch from clock_timestamp()) * 1000)::bigint`;
 const SECOND = sql`floor(extract(epoch from clock_timestamp()))::bigint`;
 
 export class RequestCounts {
@@ -56,7 +56,7 @@ export class RequestCounts {
           ) as standing
         ) as decided
         group by second, is_free)
-      returning newest, cells, is_allowed, ${MILLISECONDS} as now
+      returning newest, cells, is_allowed, ${NOW} as now
     `.execute(this.#database);
     return rows[0]!;
   }

@@ -118,6 +118,33 @@ export function isStale(age: number, readMs: number): boolean {
   return age >= Math.max(REFRESH_MS, readMs * REFRESH_SHARE);
 }
 
+/**
+ * What becomes of a decision while the ledger is read anew: only a budget that is spent waits for that and is asked
+ * again, for one that was raised by voided usage or lower prices refuses nobody.
+ * @param refreshed The reading; where it fails, what was decided holds.
+ */
+export async function decideAnew(
+  first: Decision,
+  {
+    refreshed,
+    onUnread,
+    again,
+  }: {
+    readonly refreshed: Promise<void>;
+    readonly onUnread: (error: Error) => void;
+    readonly again: () => Decision | Promise<Decision>;
+  },
+): Promise<Decision> {
+  const isRead = refreshed.then(
+    () => true,
+    (error: Error) => {
+      onUnread(error);
+      return false;
+    },
+  );
+  return first.kind === "spent" && (await isRead) ? again() : first;
+}
+
 /** Why the budgets cannot pay for the call; undefined when all can. `moneys` stand beside the rules. */
 export function refusalOf(
   worst: bigint,

@@ -8,6 +8,7 @@ import {
   type BookSources,
   type BudgetCall,
   type Decision,
+  decideAnew,
   inTime,
   isStale,
   type KnownUsage,
@@ -57,16 +58,11 @@ export class MemoryBook implements Book {
     await this.#load(month, held.rules);
     const first = this.#take(call, month, held);
     if (!isStale(asked - month.readAt, month.readMs)) return first;
-    const refreshed = month.refresh().then(
-      () => true,
-      (error: Error) => {
-        this.#sources.onUnread?.(error, call.account);
-        return false;
-      },
-    );
-    // A budget that was raised again by voided usage or lower prices refuses nobody.
-    if (first.kind !== "spent" || !(await refreshed)) return first;
-    return this.#take(call, month, held);
+    return decideAnew(first, {
+      refreshed: month.refresh(),
+      onUnread: (error) => this.#sources.onUnread?.(error, call.account),
+      again: () => this.#take(call, month, held),
+    });
   }
 
   async settle(usage: KnownUsage, reservation: Reservation | undefined): Promise<void> {
@@ -101,7 +97,7 @@ export class MemoryBook implements Book {
   #state(account: string): AccountState {
     let state = this.#accounts.get(account);
     if (!state) {
-      state = { turns: new Turns(), timezone: "", month: undefined };
+      state = { turns: new Turns(1), timezone: "", month: undefined };
       this.#accounts.set(account, state);
     }
     return state;

@@ -14,6 +14,7 @@ import {
   type BookSources,
   type BudgetCall,
   type Decision,
+  decideAnew,
   inTime,
   isStale,
   type KnownUsage,
@@ -24,8 +25,8 @@ import {
   unknown,
 } from "./book.ts";
 import { BookQueue } from "./book-queue.ts";
-import { Places } from "./places.ts";
 import { Runs } from "./runs.ts";
+import { Turns } from "./turns.ts";
 
 /** What processes share, and what tells them apart. */
 export interface SharedParts {
@@ -65,7 +66,7 @@ export class SharedBook implements Book {
   readonly #runs: Runs;
   readonly #queues = new Map<string, BookQueue>();
   readonly #refreshing = new Map<string, Promise<void>>();
-  readonly #places = new Places(READINGS_AT_ONCE);
+  readonly #readings = new Turns(READINGS_AT_ONCE);
   readonly #months = new Map<string, TimeRange>();
   readonly #open = new Set<string>();
   /** By account: usage of this run that was not carried yet. */
@@ -107,16 +108,11 @@ export class SharedBook implements Book {
     if (this.#earlier) await inTime(this.#earlier);
     const first = await this.#known(call, held);
     if (!isStale(first.age, first.readMs)) return first.decision;
-    const refreshed = this.#refresh(call.account, first.now).then(
-      () => true,
-      (error: Error) => {
-        this.#sources.onUnread?.(error, call.account);
-        return false;
-      },
-    );
-    // A budget that was raised again by voided usage or lower prices refuses nobody.
-    if (first.decision.kind !== "spent" || !(await refreshed)) return first.decision;
-    return (await this.#known(call, held)).decision;
+    return decideAnew(first.decision, {
+      refreshed: this.#refresh(call.account, first.now),
+      onUnread: (error) => this.#sources.onUnread?.(error, call.account),
+      again: async () => (await this.#known(call, held)).decision,
+    });
   }
 
   async settle(usage: KnownUsage, reservation: Reservation | undefined, rules: readonly Rule[]): Promise<void> {
@@ -207,7 +203,7 @@ export class SharedBook implements Book {
   #refresh(account: string, since: Instant): Promise<void> {
     const known = this.#refreshing.get(account);
     if (known) return known;
-    const reading = this.#places
+    const reading = this.#readings
       .run(() => this.#parts.reservations.read(account, since, (ask) => this.#readLedger(account, ask)))
       .finally(() => this.#refreshing.delete(account));
     this.#refreshing.set(account, reading);
