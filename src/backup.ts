@@ -18,7 +18,7 @@ import { backup, DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { ACCOUNTS_FILE } from "./accounts/sqlite/schema.ts";
 import { Fault, problem } from "./domain/fault.ts";
-import { holdFolder } from "./folder.ts";
+import { ACCOUNTS, holdUnlessInUse, LEDGER, SPOOL } from "./folder.ts";
 import { LEDGER_FILE } from "./ledger/sqlite/schema.ts";
 import { checkLog, checkOrigin, type FileKind, openFile } from "./sqlite/file.ts";
 
@@ -44,9 +44,8 @@ interface CopiedFile {
   readonly kind: FileKind;
 }
 
-const LEDGER: CopiedFile = { name: "ledger.db", kind: LEDGER_FILE };
-const ACCOUNTS: CopiedFile = { name: "accounts.db", kind: ACCOUNTS_FILE };
-const SPOOL = "spool";
+const LEDGER_COPY: CopiedFile = { name: LEDGER, kind: LEDGER_FILE };
+const ACCOUNTS_COPY: CopiedFile = { name: ACCOUNTS, kind: ACCOUNTS_FILE };
 /** 8 MiB: long enough to be fast, short enough for a bar that moves. */
 const PAGES_PER_STEP = 2_048;
 const CACHE_MIB = 8;
@@ -115,15 +114,12 @@ function targetOf(dataFolder: string, to: string): string {
 
 /** A log that lost commits must not be copied as if it were whole; a server that runs has asked that at its start. */
 function checkAtRest(dataFolder: string): void {
+  const held = holdUnlessInUse(dataFolder);
+  if (!held) return;
   try {
-    const held = holdFolder(dataFolder);
-    try {
-      for (const { name } of [LEDGER, ACCOUNTS]) checkLog(join(dataFolder, name));
-    } finally {
-      held.release();
-    }
-  } catch (error) {
-    if (!(error instanceof Fault) || error.problems[0].code !== "folder_in_use") throw error;
+    for (const name of [LEDGER, ACCOUNTS]) checkLog(join(dataFolder, name));
+  } finally {
+    held.release();
   }
 }
 
@@ -142,10 +138,10 @@ async function copyParts(from: string, into: string, onProgress: BackupOptions["
     done += await copyDatabase(from, into, file, (bytes, of) => onProgress?.(done + bytes, done + of));
   };
   await copySpool(join(from, SPOOL), join(into, SPOOL));
-  await copy(LEDGER);
-  await copy(ACCOUNTS);
+  await copy(LEDGER_COPY);
+  await copy(ACCOUNTS_COPY);
   await syncPath(into);
-  return { ...countsOf(join(into, LEDGER.name)), bytes: done };
+  return { ...countsOf(join(into, LEDGER)), bytes: done };
 }
 
 /** Returns the bytes of the copy, which are on disk. */

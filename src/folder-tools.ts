@@ -5,14 +5,11 @@ import { join } from "node:path";
 import { checkAccountsFile } from "./accounts/sqlite/check.ts";
 import { type Backup, type BackupOptions, copyFolder } from "./backup.ts";
 import { Fault, problem } from "./domain/fault.ts";
-import { holdFolder } from "./folder.ts";
+import { ACCOUNTS, holdFolder, LEDGER } from "./folder.ts";
 import { type Difference, type Verification, type VerifyOptions, verifyLedger } from "./ledger/sqlite/verify.ts";
 
 export type { Difference } from "./ledger/sqlite/verify.ts";
 
-/** The files of a data folder. */
-export const LEDGER = "ledger.db";
-export const ACCOUNTS = "accounts.db";
 /** In a folder that is moved from: how far that got, and at last that it is done. It may be lost or torn. */
 export const MOVE = "migration.json";
 

@@ -5,6 +5,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Fault, problem } from "./domain/fault.ts";
 
+/** What a data folder holds: the files, and the folder of usage that waits for the ledger. */
+export const LEDGER = "ledger.db";
+export const ACCOUNTS = "accounts.db";
+export const SPOOL = "spool";
+
 /** The folder while it is held. */
 export interface HeldFolder {
   readonly path: string;
@@ -59,6 +64,16 @@ export function folderId({ path }: HeldFolder): string {
     return made;
   } catch (error) {
     throw new Fault(problem("folder_unusable", "dataFolder", { value: path, reason: (error as Error).message }));
+  }
+}
+
+/** As {@link holdFolder}; undefined while another process holds it. @throws Fault `folder_unusable`. */
+export function holdUnlessInUse(path: string): HeldFolder | undefined {
+  try {
+    return holdFolder(path);
+  } catch (error) {
+    if (error instanceof Fault && error.problems[0].code === "folder_in_use") return undefined;
+    throw error;
   }
 }
 

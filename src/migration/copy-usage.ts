@@ -27,7 +27,7 @@ export interface CopyUsage {
 
 /** How often a call is made again whose refusal says that it may be. */
 const TRIES_MAX = 6;
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 1_000;
 
 /**
  * Copies what changed since the state's mark. Ends early when the signal says so, after the page that is being written.
@@ -80,14 +80,9 @@ async function writePage(target: CopyUsage["target"], account: string, events: r
 
 /** The ids that were voided at each instant. */
 function idsByVoid(events: readonly KeptEvent[]): Map<Instant, string[]> {
-  const found = new Map<Instant, string[]>();
-  for (const { id, voidedAt } of events) {
-    if (voidedAt === undefined) continue;
-    const ids = found.get(voidedAt);
-    if (ids) ids.push(id);
-    else found.set(voidedAt, [id]);
-  }
-  return found;
+  const voided = events.flatMap(({ id, voidedAt }) => (voidedAt === undefined ? [] : { id, voidedAt }));
+  const byVoid = Map.groupBy(voided, ({ voidedAt }) => voidedAt);
+  return new Map([...byVoid].map(([at, those]) => [at, those.map(({ id }) => id)]));
 }
 
 /** The events in columns. Events of one page share their labels, so those are told apart by what they are, not hold. */
@@ -122,7 +117,7 @@ export async function again<T>(call: () => Promise<T>): Promise<T> {
     } catch (error) {
       const passes = error instanceof Fault && error.retryAfterSeconds !== undefined;
       if (!passes || tries === TRIES_MAX) throw error;
-      await wait(FIRST_PAUSE_MS * 2 ** tries);
+      await wait(FIRST_PAUSE_MS * 2 ** (tries - 1));
     }
   }
 }

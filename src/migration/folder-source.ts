@@ -7,13 +7,12 @@ import type { Records } from "../accounts/copying.ts";
 import { readLiveAccounts, readLiveRecords } from "../accounts/sqlite/live-records.ts";
 import { ACCOUNTS_FILE } from "../accounts/sqlite/schema.ts";
 import { Fault, problem } from "../domain/fault.ts";
-import { type HeldFolder, holdFolder } from "../folder.ts";
-import { ACCOUNTS, LEDGER, requireFolder } from "../folder-tools.ts";
+import { ACCOUNTS, type HeldFolder, holdUnlessInUse, LEDGER, SPOOL } from "../folder.ts";
+import { requireFolder } from "../folder-tools.ts";
 import { LiveReader } from "../ledger/sqlite/live-reader.ts";
 import { LEDGER_FILE } from "../ledger/sqlite/schema.ts";
 import { checkLog, checkOrigin, type FileKind, openFile } from "../sqlite/file.ts";
 
-const SPOOL = "spool";
 const SPOOLED = ".usage";
 
 export class FolderSource {
@@ -66,13 +65,8 @@ export class FolderSource {
 
 /** Undefined when another process holds it. */
 function holdAtRest(path: string): HeldFolder | undefined {
-  let held: HeldFolder;
-  try {
-    held = holdFolder(path);
-  } catch (error) {
-    if (error instanceof Fault && error.problems[0].code === "folder_in_use") return undefined;
-    throw error;
-  }
+  const held = holdUnlessInUse(path);
+  if (!held) return undefined;
   try {
     for (const name of [LEDGER, ACCOUNTS]) checkLog(join(path, name));
     refuseSpooled(path);

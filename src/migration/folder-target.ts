@@ -17,8 +17,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { RecordsCopy } from "../accounts/copying.ts";
 import { Fault, problem } from "../domain/fault.ts";
-import { type HeldFolder, holdFolder } from "../folder.ts";
-import { ACCOUNTS, LEDGER } from "../folder-tools.ts";
+import { ACCOUNTS, type HeldFolder, holdFolder, LEDGER } from "../folder.ts";
 import { openLedger } from "../installation.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 

@@ -20,8 +20,12 @@ import { MigrationState } from "./state.ts";
 /** Where usage and records are. */
 export type MigrationPlace =
   | { readonly folder: string }
-  /** `shown`: both of them without what is secret. */
-  | { readonly ledger: LedgerPlace; readonly accountsUrl: string; readonly shown: string };
+  | {
+      readonly ledger: LedgerPlace;
+      readonly accountsUrl: string;
+      /** Both of them without what is secret. */
+      readonly shown: { readonly ledger: string; readonly accounts: string };
+    };
 
 export interface MigrationOptions {
   readonly from: MigrationPlace;
@@ -112,7 +116,7 @@ async function refuseDropped(source: Source): Promise<void> {
 }
 
 function shown(place: MigrationPlace): string {
-  return "folder" in place ? place.folder : place.shown;
+  return "folder" in place ? place.folder : `${place.shown.ledger} and ${place.shown.accounts}`;
 }
 
 function refusal(field: string, reason: string): Fault {

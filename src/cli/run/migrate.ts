@@ -77,7 +77,7 @@ function placeOf(written: string, flag: string, places: Places): MigrationPlace 
       `${flag}: accounts, keys and price books move with the usage; set DAYBOOK_ACCOUNTS_URL to the PostgreSQL that keeps them`,
     );
   }
-  const shown = `${shownPlace(written)} and ${shownPlace(accountsUrl)}`;
+  const shown = { ledger: shownPlace(written), accounts: shownPlace(accountsUrl) };
   return { ledger: set, accountsUrl, shown };
 }
 
@@ -123,7 +123,7 @@ function switchLines(from: MigrationPlace, to: MigrationPlace): string[] {
   if ("folder" in to) {
     return [`switch now: daybook serve --data ${to.folder}, without DAYBOOK_LEDGER_URL and DAYBOOK_ACCOUNTS_URL`];
   }
-  const [ledger, accounts] = to.shown.split(" and ") as [string, string];
+  const { ledger, accounts } = to.shown;
   const old = "folder" in from ? `; ${from.folder} stays as it is: start no server on it` : "";
   return [
     `switch now: daybook serve with another --data and these, whole as they are set here${old}`,
