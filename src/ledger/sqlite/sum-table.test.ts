@@ -40,3 +40,18 @@ test("rows of a day added to many groups of many segments are the same in both f
   );
   fc.assert(property, { numRuns: 50 });
 });
+
+test("a table of more rows than there was room for at first has all of them", () => {
+  const sums = new Sums(200, false);
+  const segments = 5;
+  for (let segment = 0; segment < segments; segment += 1) {
+    for (let group = 0; group < 200; group += 1) sums.add(group, 0, 1 + segment * 200 + group);
+    sums.endSegment(segment);
+  }
+  const table = sums.table([]);
+  const counts = Array.from({ length: segments * 200 }, (_, row) => table.sums[row * COLUMN_COUNT]);
+  assert.deepEqual(
+    counts,
+    counts.map((_, row) => row + 1),
+  );
+});
