@@ -315,7 +315,7 @@ suite("laws of bills", () => {
           { dimension: "api_key_id" as const, value: filter.apiKeyId },
         ].flatMap(({ dimension, value }) => (value === undefined ? [] : [{ dimension, values: [value] }]));
         const question = { range, streams: ["SERVERLESS"], timezone: "UTC", granularity: "DAILY", groupBy: [], filters } as const; // biome-ignore format: one line
-        const usage = (await billingUsage(sources(ledger), account, question, now)).rows.SERVERLESS;
+        const usage = [...(await billingUsage(sources(ledger), account, question, now)).rows.SERVERLESS];
         assert.deepEqual(costSums([page.total]), costSums(usage));
         if (groupBy.length > 0) assert.deepEqual(costSums(rows), costSums(usage));
       }

@@ -20,12 +20,13 @@ import { MemoryLedger } from "../src/ledger/memory.ts";
 import { loadPriceBook } from "../src/rating/book.ts";
 import { quantitiesOf } from "../src/rating/rate.ts";
 import { billingSummary } from "../src/report/billing-summary.ts";
-import { billingUsage, type UsageReport, type UsageRow } from "../src/report/billing-usage.ts";
+import { billingUsage, type UsageReport } from "../src/report/billing-usage.ts";
 import { monthCosts } from "../src/report/month-costs.ts";
 import type { RowEvent } from "../src/report/row-events.ts";
 import type { KnownTariff } from "../src/report/tariffs.ts";
 import { usageCosts } from "../src/report/usage-costs.ts";
 import { type UsageExplanation, usageExplanation } from "../src/report/usage-explanation.ts";
+import type { UsageRow } from "../src/report/usage-rows.ts";
 
 const RUNS = Number(process.env.DAYBOOK_LAW_RUNS ?? 150);
 const DAY = 86_400_000;
@@ -182,7 +183,7 @@ function costOf(parts: readonly ListAndNet[]): ListAndNet {
 }
 
 function totals({ rows }: UsageReport): ListAndNet {
-  return costOf(STREAMS.flatMap((stream) => rows[stream]));
+  return costOf(STREAMS.flatMap((stream) => [...rows[stream]]));
 }
 
 const OPERATOR: Caller = { account: "home", user: "owner", keyId: "key_0", role: "OPERATOR" };
@@ -300,7 +301,7 @@ suite("laws of explanations", () => {
           [line.quantity * line.unitAtto, line.quantity * line.listUnitAtto],
         );
       }
-      const serverless = costOf(report.rows.SERVERLESS);
+      const serverless = costOf([...report.rows.SERVERLESS]);
       const [startTime, endTime] = [formatInstant(range.start), formatInstant(range.end)];
       for (const groupBy of [[], ["HOUR"], ["DAY", "API_KEY"], ["HOUR", "MODEL"], ["MODEL_TIER", "USER"]]) {
         const ask = parseUsageCostsQuery({ startTime, endTime, groupBy });

@@ -19,7 +19,8 @@ import type { Ledger } from "../src/ledger/ledger.ts";
 import { MemoryLedger } from "../src/ledger/memory.ts";
 import { SqliteLedger } from "../src/ledger/sqlite/ledger.ts";
 import { loadPriceBook } from "../src/rating/book.ts";
-import { billingUsage, type UsageReport, type UsageRow } from "../src/report/billing-usage.ts";
+import { billingUsage, type UsageReport } from "../src/report/billing-usage.ts";
+import type { UsageRow } from "../src/report/usage-rows.ts";
 
 const RUNS = Number(process.env.DAYBOOK_LAW_RUNS ?? 150);
 const DAY = 86_400_000;
@@ -211,7 +212,7 @@ function plainReport(events: readonly PlainEvent[], story: Story, query: UsageQu
 
 function reportLines(report: UsageReport, story: Story): string[] {
   return STREAMS.flatMap((stream) =>
-    report.rows[stream].map((row) => {
+    Array.from(report.rows[stream], (row) => {
       const { usageType, values } = row.group;
       const key = JSON.stringify([stream, rowBucket(row, story.zone, story.hourly), usageType, values]);
       return `${key} ${row.quantities} ${row.atto} ${[...row.unpriced].sort()}`;
@@ -222,7 +223,7 @@ function reportLines(report: UsageReport, story: Story): string[] {
 function totals(report: UsageReport): string {
   const sums = new Map<string, bigint>();
   const add = (name: string, amount: bigint): void => void sums.set(name, (sums.get(name) ?? 0n) + amount);
-  for (const row of STREAMS.flatMap((stream) => report.rows[stream])) {
+  for (const row of STREAMS.flatMap((stream) => [...report.rows[stream]])) {
     for (const [at, meter] of METERS.entries()) add(`${row.group.usageType} ${meter}`, row.quantities[at]!);
     add("atto", row.atto);
     for (const [component, amount] of row.unpriced) add(`unpriced ${component}`, amount);

@@ -47,6 +47,13 @@ export interface SumRow {
   readonly plain?: PlainSums;
 }
 
+/** A list of rows. Each may be made anew when it is looked at, so that thousands need not live at once. */
+export interface SumRows extends Iterable<SumRow> {
+  readonly length: number;
+  /** `place`: 0 and up. */
+  at(place: number): SumRow | undefined;
+}
+
 /** Quantities that are all safe integers: those of METERS stand at `cells[first]` and on. Thousands of bigints are slow. */
 export interface PlainSums {
   readonly cells: Float64Array;
@@ -56,7 +63,7 @@ export interface PlainSums {
 /** The answers to a call's questions, all from one state of the ledger. */
 export interface Sums {
   /** The rows of each question. */
-  readonly rows: readonly (readonly SumRow[])[];
+  readonly rows: readonly SumRows[];
   /**
    * The number of the last commit that changed the account's sums; 0 when none did. It rises with every such commit and
    * with nothing else, so equal positions of one account mean equal answers.

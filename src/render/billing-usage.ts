@@ -7,7 +7,8 @@ import { divideHalfEven, NANO_PER_USD, nanosOfAtto } from "../domain/money.ts";
 import { formatInZone } from "../domain/time.ts";
 import { METERS, type Meter, STREAMS, type Stream } from "../domain/usage.ts";
 import { difference, type Whole, wholeOf } from "../domain/whole.ts";
-import type { RowGroup, UsageReport, UsageRow } from "../report/billing-usage.ts";
+import type { UsageReport } from "../report/billing-usage.ts";
+import type { RowGroup, UsageRow } from "../report/usage-rows.ts";
 import { JsonBytes } from "./json-bytes.ts";
 import { isTime, secondsText, UNPRICED_NAMES } from "./unpriced.ts";
 
@@ -63,7 +64,7 @@ interface GroupForm {
 
 const EMPTY = Buffer.alloc(0);
 
-function writeRows(rows: readonly UsageRow[], stream: Stream, form: RowForm, out: JsonBytes): void {
+function writeRows(rows: Iterable<UsageRow>, stream: Stream, form: RowForm, out: JsonBytes): void {
   const writer = new RowWriter(stream, form, out);
   for (const row of rows) writer.write(row);
 }

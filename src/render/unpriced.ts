@@ -1,6 +1,6 @@
 /** What no price covers, as the wire tells it: it is in no cost, and never left out. */
 
-import type { UsageRow } from "../report/billing-usage.ts";
+import type { UsageRow } from "../report/usage-rows.ts";
 
 /** Milliseconds as seconds, exactly, without needless zeros: 1500n is "1.5". */
 export function secondsText(ms: bigint): string {

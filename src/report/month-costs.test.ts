@@ -118,7 +118,7 @@ test("each month costs what the days of billingUsage cost, and what has no price
         filters: [],
       };
       const report = await billingUsage(sources, ACCOUNT, question, NOW);
-      const rows = STREAMS.flatMap((stream) => report.rows[stream]);
+      const rows = STREAMS.flatMap((stream) => [...report.rows[stream]]);
       if (rows.length === 0) continue;
       const unpriced = new Map<never, bigint>();
       for (const row of rows) {

@@ -3,7 +3,7 @@
 import type { Accounts } from "../accounts/store.ts";
 import type { Instant } from "../domain/time.ts";
 import type { SeriesField } from "../domain/usage.ts";
-import type { Ledger, SumQuestion, SumRow, Sums } from "../ledger/ledger.ts";
+import type { Ledger, SumQuestion, SumRow, SumRows, Sums } from "../ledger/ledger.ts";
 import { type Component, RATE_FIELDS, type RateAttributes } from "../rating/price.ts";
 import { type Quantities, type Rated, rate, segmentRates, type Tariff, type UnitRates } from "../rating/rate.ts";
 import { deploymentRows } from "./deployment-rows.ts";
@@ -49,7 +49,7 @@ export function valueReader(fields: readonly SeriesField[], values: readonly str
  * for each set; sums of a set without facts are left out.
  */
 export function forEachPriced<F>(
-  sums: readonly SumRow[],
+  sums: SumRows,
   { fields, edges, tariff }: Pricing,
   factsOf: (values: readonly string[]) => F | undefined,
   take: (facts: F, sum: SumRow, rates: UnitRates) => void,
@@ -59,7 +59,8 @@ export function forEachPriced<F>(
     readonly string[],
     { readonly facts: F; readonly rates: ReturnType<typeof ratesOf> } | undefined
   >();
-  for (const sum of sums) {
+  for (let at = 0; at < sums.length; at += 1) {
+    const sum = sums.at(at)!;
     let own = known.get(sum.values);
     if (own === undefined) {
       if (known.has(sum.values)) continue;
@@ -125,7 +126,7 @@ export function addCost(cost: OpenCost, { atto, listAtto, unpriced }: ReturnType
 }
 
 /** What all the sums cost together. */
-export function costOf(sums: readonly SumRow[], pricing: Pricing): Cost {
+export function costOf(sums: SumRows, pricing: Pricing): Cost {
   const cost = openCost();
   forEachPriced(
     sums,

@@ -7,12 +7,13 @@ import { METERS } from "../domain/usage.ts";
 import type { DescribedField, RowIdentity, UsageExplainQuery } from "../domain/usage-explain-query.ts";
 import type { UsageQuery } from "../domain/usage-query.ts";
 import type { SumRow } from "../ledger/ledger.ts";
-import { foldRows, groupKey, readUsage, rowGroupOf, type UsageReading, type UsageRow } from "./billing-usage.ts";
+import { readUsage, type UsageReading } from "./billing-usage.ts";
 import { partsOf, type RowParts } from "./explained-parts.ts";
 import type { ReportSources } from "./priced-sums.ts";
 import { type EventsPage, type EventsTold, eventsPage, eventsTold, type RowEvents } from "./row-events.ts";
 import type { KnownTariff } from "./tariffs.ts";
 import { bareDeployment, DESCRIPTIVE_FIELDS, type StreamPlan } from "./usage-plan.ts";
+import { foldRows, groupKey, rowGroupOf, type UsageRow } from "./usage-rows.ts";
 
 export interface ExplainSources extends ReportSources {
   readonly tariff: KnownTariff;
@@ -82,7 +83,7 @@ interface FoundRow {
 function findRow(reading: UsageReading, { usage, row: asked }: UsageExplainQuery, account: string): FoundRow {
   const { plan, facts } = reading;
   const rows = plan.streams.flatMap((stream, at) =>
-    foldRows(reading.sums[at]!, plan, stream, facts)
+    [...foldRows(reading.sums[at]!, plan, stream, facts)]
       .filter((row) => isAsked(row, stream, asked, account))
       .map((row) => ({ row, stream, at })),
   );
@@ -101,7 +102,7 @@ function findRow(reading: UsageReading, { usage, row: asked }: UsageExplainQuery
     return keys.get(values);
   };
   const own = (sum: SumRow): boolean => plan.bucketOf[sum.segment] === bucket && keyOf(sum.values) === key;
-  return { stream, row, sums: reading.sums[at]!.filter(own), reading };
+  return { stream, row, sums: [...reading.sums[at]!].filter(own), reading };
 }
 
 function isAsked(row: UsageRow, stream: StreamPlan, asked: RowIdentity, account: string): boolean {

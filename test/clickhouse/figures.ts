@@ -124,7 +124,7 @@ async function weightOf(
 
 /** Events and tokens of the answer, so that what is compared is equal. */
 async function totalOf(ledger: Ledger): Promise<string> {
-  const rows = (await ledger.sum(ACCOUNT, [MONTH])).rows[0]!;
+  const rows = [...(await ledger.sum(ACCOUNT, [MONTH])).rows[0]!];
   return [
     rows.length,
     ...rows.reduce((sum, row) => [sum[0]! + row.events, sum[1]! + row.quantities[0]!], [0n, 0n]),

@@ -52,7 +52,7 @@ suite("clickhouse: several writers", () => {
         created.set(`${process}`, (created.get(`${process}`) ?? 0) + outcome.created);
         told += outcome.created + outcome.duplicates + outcome.conflicts.length;
         const { rows } = await ledger.sum("raced", [ALL]);
-        assert.ok(rows[0]![0]!.events >= outcome.created, "what was answered is counted");
+        assert.ok(rows[0]!.at(0)!.events >= outcome.created, "what was answered is counted");
       }),
     );
     await Promise.all(calls);
@@ -61,10 +61,10 @@ suite("clickhouse: several writers", () => {
     for (const { rows, position } of sums) {
       assert.deepEqual(plainRows(rows[0]!), plainRows(sums[0]!.rows[0]!));
       assert.equal(position, sums[0]!.position);
-      assert.equal(rows[0]![0]!.events, 150n);
+      assert.equal(rows[0]!.at(0)!.events, 150n);
     }
     // The quantity of an event tells which process created it.
-    const quantity = sums[0]!.rows[0]![0]!.quantities[0]!;
+    const quantity = sums[0]!.rows[0]!.at(0)!.quantities[0]!;
     assert.equal(
       [...created.values()].reduce((sum, one) => sum + one),
       150,
@@ -101,7 +101,7 @@ suite("clickhouse: several writers", () => {
         const text = JSON.stringify(rows.map(plainRows));
         assert.equal(seen.get(position) ?? text, text);
         seen.set(position, text);
-        assert.equal(Number(rows[1]![0]?.events ?? 0n) % size, 0, "a commit is there whole or not at all");
+        assert.equal(Number(rows[1]!.at(0)?.events ?? 0n) % size, 0, "a commit is there whole or not at all");
       }
     })();
     const noted = new Map<number, string>();
@@ -153,7 +153,7 @@ suite("clickhouse: several writers", () => {
     }
     assert.equal(created, 300);
     assert.equal(way.lost(), 30);
-    assert.equal((await ledger.sum("lost", [ALL])).rows[0]![0]!.events, 300n);
+    assert.equal((await ledger.sum("lost", [ALL])).rows[0]!.at(0)!.events, 300n);
     await ledger.close();
   });
 
@@ -173,7 +173,7 @@ suite("clickhouse: several writers", () => {
     await ask(engine.connection, "ALTER TABLE entries DELETE WHERE account = 'nobody'");
     assert.equal((await ledger.append(account, toBatch([event("b", 1)]), BASE)).created, 1);
     const { rows, position } = await ledger.sum(account, [ALL]);
-    assert.equal(rows[0]![0]!.events, 2n);
+    assert.equal(rows[0]!.at(0)!.events, 2n);
     assert.equal(position, next + 1);
     await ledger.close();
   });

@@ -8,7 +8,7 @@ import { after, before, suite, test } from "node:test";
 import fc from "fast-check";
 import { Fault, type FaultCode } from "../../src/domain/fault.ts";
 import { type KeptEvent, METERS, USAGE_TYPE_NAMES } from "../../src/domain/usage.ts";
-import type { EventCursor, Ledger, SumRow } from "../../src/ledger/ledger.ts";
+import type { EventCursor, Ledger, SumRows } from "../../src/ledger/ledger.ts";
 import {
   BASE,
   dropArbitrary,
@@ -59,15 +59,16 @@ async function answered<T>(answer: Promise<T>, code: FaultCode): Promise<T | und
 }
 
 /** Rows as text, sorted. */
-export function plainRows(rows: readonly SumRow[]): string[] {
-  return rows
-    .map((row) => `${JSON.stringify([row.segment, row.values])} ${[row.events, ...row.quantities].join(" ")}`)
-    .sort();
+export function plainRows(rows: SumRows): string[] {
+  return Array.from(
+    rows,
+    (row) => `${JSON.stringify([row.segment, row.values])} ${[row.events, ...row.quantities].join(" ")}`,
+  ).sort();
 }
 
 /** The rows added up: events, then the quantities. */
-function total(rows: readonly SumRow[]): bigint[] {
-  return rows.reduce(
+function total(rows: SumRows): bigint[] {
+  return [...rows].reduce(
     (sum, row) => sum.map((value, at) => value + [row.events, ...row.quantities][at]!),
     [0n, ...METERS.map(() => 0n)],
   );

@@ -180,10 +180,11 @@ async function checkReport(service: Service, zone: string, start: number, end: n
     ? dayEdges({ start, end }, zone)
     : daysOf(packaged.stretches(zone), { start: start - 2 * DAY_MS, end: end + 2 * DAY_MS }).map(({ at }) => at);
   let total = 0n;
-  for (const [at, { bucket, quantities }] of rows.SERVERLESS.entries()) {
+  const days = [...rows.SERVERLESS];
+  for (const [at, { bucket, quantities }] of days.entries()) {
     const place = edges.indexOf(bucket.start);
     assert.ok(place >= 0, `${zone}: a day begins at ${new Date(bucket.start).toISOString()}`);
-    if (at > 0) assert.equal(bucket.start, rows.SERVERLESS[at - 1]!.bucket.end, zone);
+    if (at > 0) assert.equal(bucket.start, days[at - 1]!.bucket.end, zone);
     assert.equal(bucket.end, edges[place + 1], zone);
     const own = expected(Math.max(bucket.start, start), Math.min(bucket.end, end));
     assert.equal(quantities[0], own, `${zone} ${new Date(bucket.start).toISOString()}`);

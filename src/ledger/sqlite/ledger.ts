@@ -17,6 +17,7 @@ import type {
   PlainSums,
   SumQuestion,
   SumRow,
+  SumRows,
   Sums,
   VoidOutcome,
 } from "../ledger.ts";
@@ -165,18 +166,42 @@ export class SqliteLedger implements Ledger {
 }
 
 /** The columns as rows; rows of one group share their `values`. */
-export function rowsOf({ groups, segment, group, sums }: SumTable): SumRow[] {
-  const rows: SumRow[] = [];
-  for (let row = 0; row < segment.length; row += 1) {
-    const values = groups[group[row]!]!;
+export function rowsOf({ groups, segment, group, sums }: SumTable): SumRows {
+  if (sums instanceof Float64Array) return new PlainRows(groups, segment, group, sums);
+  return Array.from(segment, (own, row) => {
     const at = row * COLUMN_COUNT;
-    if (sums instanceof Float64Array) rows.push(new PlainRow(segment[row]!, values, sums, at + 1));
-    else {
-      const quantities = sums.slice(at + 1, at + COLUMN_COUNT);
-      rows.push({ segment: segment[row]!, values, events: sums[at]!, quantities });
-    }
+    const quantities = sums.slice(at + 1, at + COLUMN_COUNT);
+    return { segment: own, values: groups[group[row]!]!, events: sums[at]!, quantities };
+  });
+}
+
+/** Rows that are made when they are looked at: what lives while a report is made is what its garbage collection waits for. */
+class PlainRows implements SumRows {
+  readonly #groups: SumTable["groups"];
+  readonly #segment: Uint32Array;
+  readonly #group: Uint32Array;
+  readonly #cells: Float64Array;
+
+  constructor(groups: SumTable["groups"], segment: Uint32Array, group: Uint32Array, cells: Float64Array) {
+    this.#groups = groups;
+    this.#segment = segment;
+    this.#group = group;
+    this.#cells = cells;
   }
-  return rows;
+
+  get length(): number {
+    return this.#segment.length;
+  }
+
+  at(place: number): SumRow | undefined {
+    if (place >= this.#segment.length) return undefined;
+    const values = this.#groups[this.#group[place]!]!;
+    return new PlainRow(this.#segment[place]!, values, this.#cells, place * COLUMN_COUNT + 1);
+  }
+
+  *[Symbol.iterator](): Iterator<SumRow> {
+    for (let place = 0; place < this.length; place += 1) yield this.at(place)!;
+  }
 }
 
 /** A row of plain numbers, whose bigints are made when they are asked for: most reports need few of them. */

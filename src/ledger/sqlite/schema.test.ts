@@ -66,7 +66,7 @@ test("a file of the first version keeps its series in the class of short prompts
   };
   const { rows } = await ledger.sum("acme", [question]);
   assert.deepEqual(
-    rows[0]!.map((row) => [...row.values, row.quantities[0]]),
+    Array.from(rows[0]!, (row) => [...row.values, row.quantities[0]]),
     [
       ["search", "", 40_000n],
       ["search", "32000", 40_000n],

@@ -1,7 +1,7 @@
 /** Calls and answers, each told in one line, so that two of them can be compared. */
 
 import { METERS } from "../../../src/domain/usage.ts";
-import type { SumRow } from "../../../src/ledger/ledger.ts";
+import type { SumRow, SumRows } from "../../../src/ledger/ledger.ts";
 import type { Call, Kept } from "./oracle.ts";
 
 const SECOND = 1_000;
@@ -10,7 +10,7 @@ export function lineOf({ segment, values, events, quantities }: SumRow): string 
   return `${JSON.stringify([segment, values])} ${[events, ...quantities].join(" ")}`;
 }
 
-export function total(rows: readonly SumRow[]): bigint[] {
+export function total(rows: SumRows): bigint[] {
   const sums = [0n, ...METERS.map(() => 0n)];
   for (const { events, quantities } of rows)
     for (const [at, one] of [events, ...quantities].entries()) sums[at]! += one;

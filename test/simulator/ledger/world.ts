@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Fault, type FaultCode } from "../../../src/domain/fault.ts";
 import { batchOf, METERS, SERIES_FIELDS, USAGE_TYPE_NAMES, type UsageEvent } from "../../../src/domain/usage.ts";
-import type { EventCursor, Ledger, SumQuestion, SumRow } from "../../../src/ledger/ledger.ts";
+import type { EventCursor, Ledger, SumQuestion, SumRows } from "../../../src/ledger/ledger.ts";
 import { assertEqual, assertLines, assertOrdered, text } from "../lines.ts";
 import { localEdges } from "../local-days.ts";
 import { readFiles, writeRemains } from "../power-cut.ts";
@@ -129,7 +129,7 @@ class LedgerWorld implements World {
     const before = this.#oracle.sum(account, question).sort();
     const [reply, sums] = await Promise.all([this.#send(call), this.#ledger.sum(account, [question])]);
     assertEqual(shown(call), reply, this.#oracle.apply(call));
-    const got = sums.rows[0]!.map(lineOf).sort();
+    const got = Array.from(sums.rows[0]!, lineOf).sort();
     if (text(got) === text(before)) return;
     assertLines(`beside ${shown(call)}: ${text(question)}`, got, this.#oracle.sum(account, question));
   }
@@ -312,10 +312,7 @@ class LedgerWorld implements World {
   }
 
   /** Undefined where the questions are refused, as they must be. */
-  async #judge(
-    account: string,
-    questions: readonly SumQuestion[],
-  ): Promise<readonly (readonly SumRow[])[] | undefined> {
+  async #judge(account: string, questions: readonly SumQuestion[]): Promise<readonly SumRows[] | undefined> {
     this.#options.counts.questions += questions.length;
     this.#options.note(`ask ${account} ${text(questions)}`);
     if (questions.some((question) => this.#oracle.isRefused(account, question))) {
@@ -324,7 +321,7 @@ class LedgerWorld implements World {
     }
     const { rows, position } = await this.#ledger.sum(account, questions);
     for (const [at, question] of questions.entries()) {
-      assertLines(`${account} ${text(question)}`, rows[at]!.map(lineOf), this.#oracle.sum(account, question));
+      assertLines(`${account} ${text(question)}`, Array.from(rows[at]!, lineOf), this.#oracle.sum(account, question));
     }
     this.#judgePosition(account, position);
     return rows;

@@ -52,7 +52,7 @@ export async function askUsage(random: Random, asked: Asked): Promise<void> {
   asked.note(`billingUsage ${account} ${text(raw)}`);
   const { report, basis } = await service.billingUsage(account, raw, "body");
   const lines = STREAMS.flatMap((stream) =>
-    report.rows[stream].map((row) => {
+    Array.from(report.rows[stream], (row) => {
       const bucket = bucketName(row.bucket, ask);
       const values = row.group.values.map(([, value]) => value);
       const { events, quantities, group } = row;

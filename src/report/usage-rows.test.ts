@@ -10,8 +10,8 @@ import type { SumRow } from "../ledger/ledger.ts";
 import { loadPriceBook } from "../rating/book.ts";
 import { rowJson } from "../render/billing-usage.ts";
 import { unpricedQuantities } from "../render/unpriced.ts";
-import { foldRows } from "./billing-usage.ts";
 import { planUsage } from "./usage-plan.ts";
+import { foldRows } from "./usage-rows.ts";
 
 const START = Date.parse("2026-03-01T00:00:00Z");
 const BOOK = loadPriceBook(
@@ -58,7 +58,7 @@ test("rows of plain numbers, of bigints and of both are the same, past the safe 
       return { exact, mixed: isPlain ? { ...exact, plain: { cells, first: 1 } } : exact };
     });
     const text = (rows: readonly SumRow[]) =>
-      foldRows(rows, PLAN, STREAM, FACTS).map((row) => {
+      Array.from(foldRows(rows, PLAN, STREAM, FACTS), (row) => {
         const json = rowJson(row, "SERVERLESS", { timezone: "UTC", contracted: true });
         const wire = JSON.parse(json) as { unpricedQuantities: unknown; cost: unknown };
         assert.deepEqual(wire.unpricedQuantities, unpricedQuantities(row.unpriced));
