@@ -5,7 +5,7 @@ import { type GrowthFigures, growthTable, weightTable } from "./growth.ts";
 import { type IngestFigures, ingestTable } from "./ingest.ts";
 import { type RatingFigures, ratingTable } from "./rating.ts";
 import { READERS, type ReadersFigures, readersTable } from "./readers.ts";
-import { REPORT_DAYS, type ReportFigures, reportTable, WARM_REPORTS, ZONE } from "./report.ts";
+import { REPORT_DAYS, REPORTS, type ReportFigures, reportTable, ZONE } from "./report.ts";
 import { type ReportGrowthFigures, reportGrowthTable } from "./report-growth.ts";
 import { CONNECTIONS } from "./server.ts";
 import { EVENTS_PER_CALL, HISTORY_DAYS, SERIES } from "./usage.ts";
@@ -58,8 +58,8 @@ ${ingestTable(figures)}
 
 \`billingUsage\` of ${REPORT_DAYS} days of \`${ZONE}\`
 by \`model_name\`, \`api_key_id\` and \`annotations.team\`, on the ${events} events of ${HISTORY_DAYS} days from
-above, from the request to the last byte of the answer. "first" is the first report after the server's start; "warm" are
-the ${WARM_REPORTS} after it, one at a time. "server CPU" is that of all its threads for a warm report; "bare server" is the floor:
+above, from the request to the last byte of the answer. "first" is the first report after the server's start; "next" are
+the ${REPORTS} after it, by which the engine learns the code, and "warm" the ${REPORTS} after those, one at a time. "server CPU" is that of all its threads for a warm report; "bare server" is the floor:
 the median of calls by the same client to a server that sends as many bytes and makes none of them.
 
 ${reportTable(report)}

@@ -11,6 +11,8 @@ import { allOf, inThread } from "./threads.ts";
 import { YEAR_DAYS } from "./usage.ts";
 
 const YEARS = 20;
+/** Asked before the clock starts: they bring the days into memory, and the engine learns the code by them. */
+const YEARS_BEFORE = 10;
 export const READERS = 50;
 
 export interface ReadersFigures {
@@ -67,14 +69,15 @@ async function readYears(server: BenchServer, add: (count: number) => void) {
   const urls = yearUrls(server);
   const yearMs: number[] = [];
   let yearRows = 0;
-  for (let year = -1; year < YEARS; year += 1) {
+  for (let year = -YEARS_BEFORE; year < YEARS; year += 1) {
     const start = performance.now();
     const answers = await Promise.all(urls.map((url) => call(url)));
-    // The first one warms the days.
-    if (year < 0)
+    if (year >= 0) {
+      yearMs.push(performance.now() - start);
+      add(1);
+    } else if (year === -1) {
       yearRows = answers.reduce((rows, answer) => rows + answer.toString().split('"startTime"').length - 1, 0);
-    else yearMs.push(performance.now() - start);
-    add(1);
+    }
   }
   return { yearRows, yearMsP50: median(yearMs), yearMsP99: quantile(yearMs, 0.99) };
 }
