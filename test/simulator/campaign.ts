@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Failure, runSeed, type SeedRun, shrink, stepsOf } from "./run-seed.ts";
+import { type Failure, runSeed, shrink, stepsOf } from "./run-seed.ts";
 import { type Counts, noCounts } from "./world.ts";
-import { WORLD_APART, WORLDS, type WorldName, worldOf } from "./worlds.ts";
+import { SHARES, WORLDS, type WorldName } from "./worlds.ts";
 
 /** A seed that failed once, and what it found. */
 interface PastSeed {
@@ -18,6 +18,8 @@ export interface WorldTotals extends Counts {
   seeds: number;
   /** Processor time, of all threads. */
   cpuMs: number;
+  /** By the clock. */
+  ms: number;
 }
 
 export interface FailedSeed {
@@ -36,8 +38,10 @@ export interface Campaign {
 export interface CampaignOptions {
   readonly ms: number;
   readonly firstSeed: number;
-  /** Every seed in this world; else each in its own. */
+  /** Every seed in this world; else in all that have a share of the time. */
   readonly world?: WorldName | undefined;
+  /** Whether the seeds that failed once are run first. */
+  readonly past: boolean;
   readonly onSeed?: (totals: ReadonlyMap<WorldName, WorldTotals>) => void;
 }
 
@@ -45,30 +49,41 @@ export const PAST_SEEDS = JSON.parse(
   readFileSync(join(import.meta.dirname, "seeds.json"), "utf8"),
 ) as readonly PastSeed[];
 
-export async function runCampaign({ ms, firstSeed, world, onSeed }: CampaignOptions): Promise<Campaign> {
+export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
+  const { ms, firstSeed, world, onSeed } = options;
   const until = Date.now() + ms;
   const totals = new Map<WorldName, WorldTotals>();
-  const past = PAST_SEEDS.filter((one) => (world === undefined ? one.world !== WORLD_APART : one.world === world));
+  const past = options.past
+    ? PAST_SEEDS.filter((one) => (world === undefined ? one.world in SHARES : one.world === world))
+    : [];
   for (let at = 0; at < past.length || Date.now() < until; at += 1) {
     const seed = past[at]?.seed ?? firstSeed + at - past.length;
-    const name = past[at]?.world ?? world ?? worldOf(seed);
-    const began = process.cpuUsage();
+    const name = past[at]?.world ?? world ?? nextWorld(totals);
+    const [began, start] = [process.cpuUsage(), performance.now()];
     const steps = stepsOf(seed, WORLDS[name]);
     const run = await runSeed(seed, WORLDS[name], steps);
     const { user, system } = process.cpuUsage(began);
-    add(totals, name, run, (user + system) / 1_000);
+    add(totals, name, { ...run.counts, seeds: 1, cpuMs: (user + system) / 1_000, ms: performance.now() - start });
     onSeed?.(totals);
     if (run.failure) return { totals, failed: await failedSeed(seed, name, steps, run.failure) };
   }
   return { totals, failed: undefined };
 }
 
-function add(totals: Map<WorldName, WorldTotals>, world: WorldName, { counts }: SeedRun, cpuMs: number): void {
-  const own = totals.get(world) ?? { seeds: 0, cpuMs: 0, ...noCounts() };
+/** The world that has had the least of its share. */
+function nextWorld(totals: Campaign["totals"]): WorldName {
+  const had = Object.entries(SHARES).map(([name, share]) => ({
+    name: name as WorldName,
+    part: (totals.get(name as WorldName)?.ms ?? 0) / share,
+  }));
+  return had.reduce((least, one) => (one.part < least.part ? one : least)).name;
+}
+
+/** Adds what was done in a world. */
+export function add(totals: Map<WorldName, WorldTotals>, world: WorldName, done: WorldTotals): void {
+  const own = totals.get(world) ?? { seeds: 0, cpuMs: 0, ms: 0, ...noCounts() };
   totals.set(world, own);
-  own.seeds += 1;
-  own.cpuMs += cpuMs;
-  for (const name of Object.keys(counts) as (keyof Counts)[]) own[name] += counts[name];
+  for (const name of Object.keys(done) as (keyof WorldTotals)[]) own[name] += done[name];
 }
 
 /** The failure with the fewest steps, as it is told. */

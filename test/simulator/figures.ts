@@ -1,6 +1,7 @@
 /** What a campaign came to, as a table of docs/reliability.md. */
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { WorldTotals } from "./campaign.ts";
 import { WORLD_NAMES, type WorldName } from "./worlds.ts";
 
@@ -36,7 +37,10 @@ export function writeFigures(path: string, totals: ReadonlyMap<WorldName, WorldT
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${path} has no place for the simulator's figures: ${BEGIN}`);
   const date = new Date().toISOString().slice(0, "2026-01-01".length);
-  const line = `${date}, Node ${process.versions.node}, ${Math.round(seconds / 60)} minutes; nothing lost, nothing doubled, no wrong answer.`;
+  const steps = [...totals.values()].reduce((sum, own) => sum + own.steps, 0);
+  const line =
+    `${date}, Node ${process.versions.node}, ${Math.round(seconds / 60)} minutes on ${availableParallelism()} cores, ` +
+    `${Math.round(steps / seconds).toLocaleString("en-US")} steps a second; nothing lost, nothing doubled, no wrong answer.`;
   const made = `${BEGIN}\n\n${line}\n\n${figuresTable(totals)}\n\n`;
   writeFileSync(path, page.slice(0, begin) + made + page.slice(end));
 }

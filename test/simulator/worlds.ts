@@ -1,4 +1,4 @@
-/** The worlds there are, and which of them a seed lives in. */
+/** The worlds there are, and how much of the time each of them gets. */
 
 import { ENGINES } from "./ledger/engines.ts";
 import { ledgerWorld } from "./ledger/world.ts";
@@ -15,13 +15,13 @@ export const WORLDS = {
 export type WorldName = keyof typeof WORLDS;
 export const WORLD_NAMES = Object.keys(WORLDS) as readonly WorldName[];
 
-/** One seed in so many is of the slow worlds, whose threads take longer to start than most seeds to run. */
-const SEEDS_IN_TURN = 24;
-const TURNS: Readonly<Record<number, WorldName>> = { 0: "service", 8: "threads", 4: "memory", 16: "memory" };
-
-/** Its engine is no part of Daybook's own install (test/clickhouse): seeds live there where it is asked for alone. */
-export const WORLD_APART: WorldName = "clickhouse";
-
-export function worldOf(seed: number): WorldName {
-  return TURNS[seed % SEEDS_IN_TURN] ?? "sqlite";
-}
+/**
+ * Parts of a campaign's time. Where threads start and JSON is read a step takes many times as long, so that seeds by turns
+ * would leave little time to the rest. The engine of `clickhouse` is no part of Daybook's own install
+ * (test/clickhouse): seeds live there where it is asked for alone.
+ */
+export const SHARES = { sqlite: 4, memory: 2, threads: 1, service: 1 } as const satisfies Partial<
+  Record<WorldName, number>
+>;
+/** Where a seed lives that names no world. */
+export const FIRST_WORLD: WorldName = "sqlite";
