@@ -54,16 +54,16 @@ export interface FoldFacts {
   readonly tariff: Tariff;
 }
 
-/** A group of rows. */
-interface Group {
+/** A group with its place in the order. */
+interface PlacedGroup {
   readonly group: RowGroup;
-  /** Among the groups, in their order. */
+  /** Known once all groups are. */
   place: number;
 }
 
 /** What the sums of one set of values have in common. */
 interface SumSet {
-  readonly group: Group;
+  readonly placed: PlacedGroup;
   /** Those that the sums' values are of. */
   readonly fields: readonly SeriesField[];
   /** The unit prices of a segment. */
@@ -92,7 +92,7 @@ class FoldedRow implements UsageRow {
   }
 
   get group(): RowGroup {
-    return this.#set.group.group;
+    return this.#set.placed.group;
   }
 
   cost(): Cost {
@@ -216,13 +216,13 @@ class FoldedRows implements UsageRows {
 /** Puts each sum into the row it belongs to. Rows come in the order of their start, then group. */
 export function foldRows(sums: SumRows, plan: UsagePlan, stream: StreamPlan, facts: FoldFacts): UsageRows {
   const { fields } = stream.question;
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, PlacedGroup>();
   const sets: SumSet[] = [];
   const ratesOf = segmentRates(facts.tariff, plan.edges);
   /** The place of a new set, -1 where a filter on names leaves it out. */
   const addSet = (values: readonly string[]): number => {
-    const group = groupIn(groups, values, stream, facts);
-    return group ? sets.push({ group, fields, rates: ratesOf(attributesOf(fields, values)) }) - 1 : -1;
+    const placed = groupIn(groups, values, stream, facts);
+    return placed ? sets.push({ placed, fields, rates: ratesOf(attributesOf(fields, values)) }) - 1 : -1;
   };
   const known = new Map<readonly string[], number>();
   const setOf = new Uint32Array(sums.length);
@@ -244,7 +244,7 @@ export function foldRows(sums: SumRows, plan: UsagePlan, stream: StreamPlan, fac
   for (const [place, group] of [...groups.values()].sort(compareGroups).entries()) group.place = place;
   const counted = own.subarray(0, count);
   const groupOf = new Uint32Array(sums.length);
-  for (const sum of counted) groupOf[sum] = sets[setOf[sum]!]!.group.place;
+  for (const sum of counted) groupOf[sum] = sets[setOf[sum]!]!.placed.place;
   const byGroup = sortedBy(groupOf, counted, groups.size);
   const order = sortedBy(bucketOf, byGroup, plan.buckets.length);
   const starts: number[] = [];
@@ -271,11 +271,11 @@ function sortedBy(keyOf: Uint32Array, items: Uint32Array, keys: number): Uint32A
 
 /** The group that one set of values belongs to, new or known; undefined when a filter on names leaves it out. */
 function groupIn(
-  groups: Map<string, Group>,
+  groups: Map<string, PlacedGroup>,
   values: readonly string[],
   stream: StreamPlan,
   facts: FoldFacts,
-): Group | undefined {
+): PlacedGroup | undefined {
   const group = rowGroupOf(values, stream, facts);
   if (!group) return undefined;
   const key = groupKey(group);
@@ -305,7 +305,7 @@ export function rowGroupOf(values: readonly string[], stream: StreamPlan, facts:
   return { usageType: valueIn("usageType") as UsageType, values: grouped };
 }
 
-function compareGroups({ group: a }: Group, { group: b }: Group): number {
+function compareGroups({ group: a }: PlacedGroup, { group: b }: PlacedGroup): number {
   for (let at = 0; at < a.values.length; at += 1) {
     const [value, other] = [a.values[at]![1], b.values[at]![1]];
     if (value !== other) return value < other ? -1 : 1;
