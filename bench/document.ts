@@ -3,6 +3,7 @@
 import { count, machine } from "./figures.ts";
 import { type GrowthFigures, growthTable, weightTable } from "./growth.ts";
 import { type IngestFigures, ingestTable } from "./ingest.ts";
+import { type Limit, limitsTable } from "./limits.ts";
 import { type RatingFigures, ratingTable } from "./rating.ts";
 import { READERS, type ReadersFigures, readersTable } from "./readers.ts";
 import { REPORT_DAYS, REPORTS, type ReportFigures, reportTable, ZONE } from "./report.ts";
@@ -15,6 +16,7 @@ export interface Measured {
   readonly events: number;
   readonly runs: number;
   readonly ingest: readonly IngestFigures[];
+  readonly limits: readonly Limit[];
   readonly report: ReportFigures;
   readonly rating: RatingFigures;
   readonly readers: ReadersFigures;
@@ -24,10 +26,11 @@ export interface Measured {
   readonly reportGrowth: readonly ReportGrowthFigures[];
 }
 
-export function tablesOf({ ingest, report, rating, readers, growth, reportGrowth }: Measured): string {
+export function tablesOf({ ingest, limits, report, rating, readers, growth, reportGrowth }: Measured): string {
   const grown = growth.length > 0 ? [growthTable(growth), weightTable(growth)] : [];
   if (reportGrowth.length > 0) grown.push(reportGrowthTable(reportGrowth));
-  return [ingestTable(ingest), reportTable(report), ratingTable(rating), readersTable(readers), ...grown].join("\n\n");
+  const written = [ingestTable(ingest), limitsTable(limits, ingest[0]!)];
+  return [...written, reportTable(report), ratingTable(rating), readersTable(readers), ...grown].join("\n\n");
 }
 
 export function documentOf(measured: Measured): string {
@@ -53,6 +56,11 @@ the ids as a plain primary key, one durable commit per ${inACall} events: no HTT
 pass it: calls that arrive together share a commit, and random ids do not each change a page of an index.
 
 ${ingestTable(figures)}
+
+What this machine does with the same bodies at most, whatever takes them. A server reads JSON in threads and lets calls
+share a sync, so it may come near to one thread's limit, or pass it.
+
+${limitsTable(measured.limits, figures[0]!)}
 
 ## The month's report
 

@@ -21,6 +21,7 @@ import { writeAround } from "./document-part.ts";
 import { machine } from "./figures.ts";
 import { type GrowthFigures, measureGrowth } from "./growth.ts";
 import { INGEST, measureIngest } from "./ingest.ts";
+import { measureLimits } from "./limits.ts";
 import { measureRating } from "./rating.ts";
 import { measureReaders } from "./readers.ts";
 import { measureReport } from "./report.ts";
@@ -77,6 +78,7 @@ function planOf(words: readonly string[]): Plan {
 async function measure(plan: Plan, folder: string): Promise<Measured> {
   const ingest: Awaited<ReturnType<typeof measureIngest>>[] = [];
   for (const one of INGEST) ingest.push(await measureIngest({ ...plan, folder }, one));
+  const limits = await measureLimits({ ...plan, folder });
   const report = await measureReport(plan.runs, ingest.at(-1)!.dataFolder);
   const rating = await measureRating(ingest.at(-1)!.dataFolder);
   for (const { dataFolder } of ingest) rmSync(dataFolder, { recursive: true });
@@ -87,7 +89,7 @@ async function measure(plan: Plan, folder: string): Promise<Measured> {
   }
   const reportGrowth = await measureReportGrowth(plan.reportGrowth, folder);
   const { command, events, runs } = plan;
-  return { command, events, runs, ingest, report, rating, readers, growth, reportGrowth };
+  return { command, events, runs, ingest, limits, report, rating, readers, growth, reportGrowth };
 }
 
 async function main(): Promise<void> {
