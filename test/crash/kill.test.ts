@@ -90,9 +90,9 @@ test(`${ROUNDS} kills in the middle of ingest lose nothing and count nothing twi
     assert.deepEqual(filed.problems, []);
     book.judge(filed.events, []);
     const { written, voided } = book;
-    context.diagnostic(
-      `figure kill -9: ${ROUNDS} rounds, seed ${SEED}: ${JSON.stringify({ written, voided, ...notes })}`,
-    );
+    const there = new Set(filed.events.map(({ account, id }) => `${account}/${id}`)).size;
+    const figures = { written, voided, lost: written - there, doubled: filed.events.length - there, ...notes };
+    context.diagnostic(`figure kill -9: ${ROUNDS} rounds, seed ${SEED}: ${JSON.stringify(figures)}`);
     assert.ok(notes.unanswered > 0 || ROUNDS < 5, "the kills hit no call: the load is too thin to prove anything");
   });
 });
