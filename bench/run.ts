@@ -82,7 +82,7 @@ async function measure(plan: Plan, folder: string): Promise<Measured> {
   const report = await measureReport(plan.runs, ingest.at(-1)!.dataFolder);
   const rating = await measureRating(ingest.at(-1)!.dataFolder);
   for (const { dataFolder } of ingest) rmSync(dataFolder, { recursive: true });
-  const readers = await measureReaders(plan.events, folder);
+  const readers = await measureReaders(plan.events, plan.runs, folder);
   const growth: GrowthFigures[] = [];
   if (plan.growth > 0) {
     for (const ids of ["ordered", "random"] as const) growth.push(await measureGrowth(ids, plan.growth, folder));
