@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
+import { LEDGER } from "../src/folder.ts";
 import { count, quantile, table } from "./figures.ts";
 import { residentBytes, startServer } from "./server.ts";
 import { step } from "./step.ts";
@@ -76,7 +77,7 @@ async function weigh(dataFolder: string, events: number): Promise<Weight> {
     restBytes = await residentBytes(server.url);
     await server.stop();
   }
-  return { bytes: bytesOf(join(dataFolder, "ledger.db"), events), startMs, restBytes };
+  return { bytes: bytesOf(join(dataFolder, LEDGER), events), startMs, restBytes };
 }
 
 function bytesOf(path: string, events: number): Weight["bytes"] {

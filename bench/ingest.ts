@@ -24,7 +24,7 @@ export const INGEST: readonly { readonly name: string; readonly ids: Ids; readon
   { name: `${HISTORY_DAYS} days, ids in order`, ids: "ordered", spread: "history" },
 ];
 
-interface Options {
+export interface IngestOptions {
   readonly events: number;
   readonly runs: number;
   /** A folder for the data. */
@@ -33,7 +33,7 @@ interface Options {
 
 /** The medians of the runs, and the folder that the last one left behind. */
 export async function measureIngest(
-  { events, runs, folder }: Options,
+  { events, runs, folder }: IngestOptions,
   { name, ids, spread }: (typeof INGEST)[number],
 ): Promise<IngestFigures & { readonly dataFolder: string }> {
   const shape = { ids, spread, events, now: Date.now() };

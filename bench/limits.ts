@@ -3,7 +3,7 @@
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { count, median, table } from "./figures.ts";
-import type { IngestFigures } from "./ingest.ts";
+import type { IngestFigures, IngestOptions } from "./ingest.ts";
 import { step } from "./step.ts";
 import { EVENTS_PER_CALL, usageBodies } from "./usage.ts";
 
@@ -14,15 +14,8 @@ export interface Limit {
   readonly eventsPerSecond: number;
 }
 
-interface Options {
-  readonly events: number;
-  readonly runs: number;
-  /** A folder for a file. */
-  readonly folder: string;
-}
-
 /** The median of the runs of each limit, one thread at work. */
-export async function measureLimits({ events, runs, folder }: Options): Promise<readonly Limit[]> {
+export async function measureLimits({ events, runs, folder }: IngestOptions): Promise<readonly Limit[]> {
   const taken = Math.min(events, EVENTS_MAX);
   const bodies = usageBodies({ ids: "ordered", spread: "live", events: taken, now: Date.now() }, 0, taken);
   const path = join(folder, "limits.ndjson");

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseUsageQuery } from "../src/domain/usage-query.ts";
+import { LEDGER } from "../src/folder.ts";
 import { SqliteLedger } from "../src/ledger/sqlite/ledger.ts";
 import { SHIPPED_PRICES } from "../src/price-files.ts";
 import { loadPriceBook } from "../src/rating/book.ts";
@@ -27,7 +28,7 @@ export interface RatingFigures {
 
 /** A report, then rating alone over its sums, over and over; each ratio is of one such pair. */
 export async function measureRating(dataFolder: string): Promise<RatingFigures> {
-  const ledger = await SqliteLedger.open({ path: join(dataFolder, "ledger.db"), readerThreads: 1 });
+  const ledger = await SqliteLedger.open({ path: join(dataFolder, LEDGER), readerThreads: 1 });
   const accounts = {
     keyNames: async () => new Map(),
     keyIdsOf: async () => [],
