@@ -9,8 +9,7 @@ import type { Instant } from "./domain/time.ts";
 import { ACCOUNTS, folderId, type HeldFolder, holdFolder, LEDGER } from "./folder.ts";
 import { refuseMoved } from "./folder-tools.ts";
 import { type EngineAddress, readAddress } from "./ledger/clickhouse/address.ts";
-import { ClickHouseLedger } from "./ledger/clickhouse/ledger.ts";
-import { type JournalVerification, type JournalVerifyOptions, verifyJournal } from "./ledger/clickhouse/verify.ts";
+import type { JournalVerification, JournalVerifyOptions } from "./ledger/clickhouse/verify.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { SqliteLedger } from "./ledger/sqlite/ledger.ts";
 import { readBookFile, SHIPPED_PRICES } from "./price-files.ts";
@@ -90,6 +89,8 @@ export async function openLedger(place: LedgerPlace): Promise<OpenLedger> {
     return SqliteLedger.open({ path: join(place.folder, LEDGER), readerThreads: READER_THREADS });
   }
   const { address, cluster } = place;
+  // Only who keeps a ledger there pays for the client, in memory and at the start.
+  const { ClickHouseLedger } = await import("./ledger/clickhouse/ledger.ts");
   return ClickHouseLedger.open({ ...address, ...(cluster !== undefined && { cluster }) });
 }
 
@@ -103,6 +104,7 @@ export async function verifyEngine(
   options: JournalVerifyOptions,
 ): Promise<JournalVerification> {
   const address = readAddress(ledgerUrl, LEDGER_URL);
+  const { verifyJournal } = await import("./ledger/clickhouse/verify.ts");
   return verifyJournal({ ...address, ...(cluster !== undefined && { cluster }) }, options);
 }
 

@@ -18,8 +18,6 @@ import { Memories } from "./memories.ts";
 import { Notices } from "./notices.ts";
 import * as notifications from "./notification-settings.ts";
 import type { Page, PageAsk } from "./paging.ts";
-import { openPostgres } from "./postgres/open.ts";
-import { postgresSharing } from "./postgres/sharing.ts";
 import * as priceBooks from "./price-books.ts";
 import * as quotas from "./quotas.ts";
 import type {
@@ -92,11 +90,15 @@ export class Accounts {
    * `accounts_unusable`, or `unavailable` where no server answers.
    */
   static async open({ place, now, randomBytes }: AccountsOptions): Promise<Accounts> {
-    const [database, sharing] =
-      "url" in place
-        ? [await openPostgres(place.url, place.field ?? URL_SETTING), postgresSharing]
-        : [await openDatabase(place.path), undefined];
-    return new Accounts({ database, now, randomBytes, sharing });
+    if ("path" in place) {
+      const database = await openDatabase(place.path);
+      return new Accounts({ database, now, randomBytes, sharing: undefined });
+    }
+    // Only who keeps records there pays for the driver, in memory and at the start.
+    const { openPostgres } = await import("./postgres/open.ts");
+    const { postgresSharing } = await import("./postgres/sharing.ts");
+    const database = await openPostgres(place.url, place.field ?? URL_SETTING);
+    return new Accounts({ database, now, randomBytes, sharing: postgresSharing });
   }
 
   /** Resolves when the records can be read. @throws Fault `unavailable`. */

@@ -36,7 +36,7 @@ export interface ServerOptions {
   /** Milliseconds a client may take to send its headers and body; 60,000 when left out. Headers have a third of it. */
   readonly arrivalMsMax?: number;
   /** Adds what else answers at this address, such as the gateway, to a scope of its own. */
-  readonly addRoutes?: (scope: FastifyInstance, metrics: Metrics) => void;
+  readonly addRoutes?: (scope: FastifyInstance, metrics: Metrics) => void | Promise<void>;
 }
 
 const ARRIVAL_MS_MAX = 60_000;

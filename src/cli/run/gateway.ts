@@ -6,7 +6,6 @@ import { Fault } from "../../domain/fault.ts";
 import { whyUnreadable } from "../../domain/unreadable.ts";
 import { carryOver } from "../../gateway/carry.ts";
 import { type GatewayConfig, readGatewayConfig } from "../../gateway/config.ts";
-import { Gateway } from "../../gateway/gateway.ts";
 import { gatewayRoutes } from "../../gateway/routes.ts";
 import type { ServerOptions } from "../../http/server.ts";
 import type { Service } from "../../service.ts";
@@ -43,9 +42,11 @@ export function gatewayPart(config: GatewayConfig | undefined, service: Service,
   const spoolFolder = join(dataFolder, "spool");
   let open: { close(): Promise<void> } | undefined;
   return {
-    addRoutes(scope, { registry, droppedAnnotations }) {
+    async addRoutes(scope, { registry, droppedAnnotations }) {
       const surroundings = { registry, droppedAnnotations, log: scope.log };
       if (config) {
+        // Only who runs a gateway pays for its HTTP client, in memory and at the start.
+        const { Gateway } = await import("../../gateway/gateway.ts");
         const gateway = new Gateway({ config, service, spoolFolder }, surroundings);
         gatewayRoutes(scope, gateway);
         open = gateway;
