@@ -1,5 +1,6 @@
 /** `daybook serve`: one process, one folder, until a signal ends it. */
 
+import { setFlagsFromString } from "node:v8";
 import { Fault, problem } from "../../domain/fault.ts";
 import { DAY_MS, formatInstant } from "../../domain/time.ts";
 import { buildServer } from "../../http/server.ts";
@@ -68,6 +69,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     server = await buildServer({ service, log: process.stderr, addRoutes: gateway.addRoutes });
     logDeaths(server);
     const url = await listen(server, { ...options, ...(port !== undefined && { port }) });
+    collectAtTwice();
     if (options.keepEventsDays !== undefined) service.keepEvents(options.keepEventsDays, retentionLog(server));
     service.notifySpend({ allowsPrivate: options.webhookAllowPrivate === true, ...noticeLog(server) });
     sayBook(service, options);
@@ -76,6 +78,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     await stop();
     throw error;
   }
+}
+
+/**
+ * Has garbage collected when a thread's heap is twice what was in use the last time. Where there is much memory the engine
+ * waits for four times, and writing then takes 80 MB more. From now on, as the start itself is faster without it.
+ */
+function collectAtTwice(): void {
+  setFlagsFromString("--heap-growing-percent=100");
 }
 
 /** Writes a log line for each thread that died. */
