@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Accounts, type RecordsPlace } from "./accounts/store.ts";
 import { Fault, problem } from "./domain/fault.ts";
 import type { Instant } from "./domain/time.ts";
-import { ACCOUNTS, folderId, type HeldFolder, holdFolder, LEDGER } from "./folder.ts";
+import { ACCOUNTS, folderId, type HeldFolder, holdFolder, LEDGER, SPOOL } from "./folder.ts";
 import { refuseMoved } from "./folder-tools.ts";
 import { type EngineAddress, readAddress } from "./ledger/clickhouse/address.ts";
 import type { JournalVerification, JournalVerifyOptions } from "./ledger/clickhouse/verify.ts";
@@ -78,6 +78,11 @@ const ACCOUNTS_URL = "DAYBOOK_ACCOUNTS_URL";
 export function ledgerPlaceOf(written: string, field: string, cluster?: string): LedgerPlace {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) return { folder: written };
   return { address: readAddress(written, field), cluster };
+}
+
+/** Where a gateway keeps the usage that the ledger does not have yet. */
+export function spoolFolderOf(dataFolder: string): string {
+  return join(dataFolder, SPOOL);
 }
 
 /**

@@ -1,13 +1,13 @@
 /** The gateway of `daybook serve --gateway`: its file read, its place in the data folder, its end. */
 
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Fault } from "../../domain/fault.ts";
 import { whyUnreadable } from "../../domain/unreadable.ts";
 import { carryOver } from "../../gateway/carry.ts";
 import { type GatewayConfig, readGatewayConfig } from "../../gateway/config.ts";
 import { gatewayRoutes } from "../../gateway/routes.ts";
 import type { ServerOptions } from "../../http/server.ts";
+import { spoolFolderOf } from "../../installation.ts";
 import type { Service } from "../../service.ts";
 import { quoted, refused, sayable } from "../refusal.ts";
 
@@ -39,7 +39,7 @@ export interface GatewayPart {
 
 /** @param config undefined where no gateway is wished: then what an earlier one left on disk is carried over. */
 export function gatewayPart(config: GatewayConfig | undefined, service: Service, dataFolder: string): GatewayPart {
-  const spoolFolder = join(dataFolder, "spool");
+  const spoolFolder = spoolFolderOf(dataFolder);
   let open: { close(): Promise<void> } | undefined;
   return {
     async addRoutes(scope, { registry, droppedAnnotations }) {
