@@ -90,6 +90,28 @@ suite("clickhouse: several writers", () => {
     await Promise.all(ledgers.map((ledger) => ledger.close()));
   });
 
+  test("processes that write one account take turns, once they know of each other", async () => {
+    const ledgers = await Promise.all([open(), open()]);
+    const [calls, size] = [80, 500];
+    let taken = [0, 0];
+    let next = 0;
+    let knowing = false;
+    const client = async (of: number): Promise<void> => {
+      while (!knowing || taken[0]! + taken[1]! < calls) {
+        next += 1;
+        const events = Array.from({ length: size }, (_, n) => event(`t-${next}-${n}`, n));
+        const { created } = await ledgers[of]!.append("turns", toBatch(events), BASE);
+        taken[of]! += created / size;
+        if (knowing || Math.min(...taken) < 8) continue;
+        [knowing, taken] = [true, [0, 0]];
+      }
+    };
+    // More calls than one wait at each of them all the time.
+    await Promise.all([0, 0, 0, 0, 1, 1, 1, 1].map(client));
+    assert.ok(Math.min(...taken) > calls / 4, `of ${calls} calls each took ${taken.join(" and ")}`);
+    await Promise.all(ledgers.map((ledger) => ledger.close()));
+  });
+
   test("equal positions are equal answers, a commit is seen whole, and an answer can be read up to a commit", async () => {
     const [writer, reader] = await Promise.all([open(), open()]);
     const size = 1_000;

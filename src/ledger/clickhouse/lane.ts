@@ -1,6 +1,7 @@
 /**
  * The writer of one lane. Calls that wait while a commit is on its way share the next one. Writers of other processes
- * write the same lane: who inserts first under the number of a commit has it, and the others look and plan again.
+ * write the same lane: who inserts first under the number of a commit has it, and the others look and plan again. Those
+ * that know of each other take turns.
  */
 
 import { randomUUID } from "node:crypto";
@@ -21,6 +22,10 @@ const TRIES_MAX = 100;
 /** How often an insert is sent again whose fate nobody told. */
 const SENDS_MAX = 4;
 const FIRST_PAUSE_MS = 20;
+/** How long is waited between two looks for another process's commit. */
+const TURN_POLL_MS = 10;
+/** How long another process has for its commit, in times that the own one took. */
+const TURN = 3;
 /**
  * How long after its number was seen to be free an insert may be sent. The engine remembers a bounded number of inserts,
  * so one that a stopped process sends long after would be taken although its number is not free any more.
@@ -44,6 +49,10 @@ export class Lane {
   #draining: Promise<void> | undefined;
   /** The last commit as far as this process knows, and when that was so. Knowing too little costs a try, never an event. */
   #head: { readonly commit: number; readonly at: number } | undefined;
+  /** Whether another process was first lately. */
+  #isContended = false;
+  /** Until when others go first, on the clock of performance.now(). */
+  #othersUntil = 0;
 
   constructor(engine: Engine, labels: SeriesLabels, lane: number) {
     this.#engine = engine;
@@ -69,7 +78,31 @@ export class Lane {
   async #drain(): Promise<void> {
     // Calls of the same turn of the event loop come together.
     await wait(0);
-    while (this.#waiting.length > 0) await this.#settle(this.#nextGroup());
+    while (this.#waiting.length > 0) {
+      await this.#letOthers();
+      await this.#settle(this.#nextGroup());
+    }
+  }
+
+  /**
+   * Waits until another process has had the next number, or none wanted it in the time that it takes. Who won one number
+   * is always sooner ready for the next than who lost it: without turns, calls would wait for many seconds.
+   */
+  async #letOthers(): Promise<void> {
+    const own = this.#head?.commit ?? 0;
+    while (performance.now() < this.#othersUntil && !this.#isContended) {
+      await wait(TURN_POLL_MS);
+      // What keeps the engine from answering is told to the calls by their commit.
+      const head = await this.#lookAtHead().catch(() => undefined);
+      if (!head) return;
+      this.#isContended = head.commit > own;
+    }
+  }
+
+  async #lookAtHead(): Promise<{ readonly commit: number; readonly at: number }> {
+    const at = Date.now();
+    this.#head = { at, commit: await this.#readHead() };
+    return this.#head;
   }
 
   async #settle(group: readonly Waiting[]): Promise<void> {
@@ -103,16 +136,22 @@ export class Lane {
     for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
       // The head first: what stands by the time of the search includes at least all commits up to it. If there is one
       // more, its number is taken, and this insert is dropped.
-      if (!this.#head || !isFresh(this.#head.at)) this.#head = { at: Date.now(), commit: await this.#readHead() };
-      const { at } = this.#head;
-      const commit = this.#head.commit + 1;
+      const began = performance.now();
+      const { at, commit: last } = this.#head && isFresh(this.#head.at) ? this.#head : await this.#lookAtHead();
+      const commit = last + 1;
       const { entries, replies } = await this.#plan(calls, commit);
       if (entries.length === 0) return replies;
       const fate = isFresh(at) ? await this.#write(commit, entries) : "lost";
       this.#head = fate === "lost" ? undefined : { at: Date.now(), commit };
-      if (fate === "won") return replies;
+      if (fate === "won") {
+        const now = performance.now();
+        this.#othersUntil = this.#isContended ? now + TURN * (now - began) : now;
+        this.#isContended = false;
+        return replies;
+      }
+      this.#isContended = true;
       // Whoever lost waits a little, each for another while.
-      await wait(Math.random() * FIRST_PAUSE_MS * Math.min(tries, 10));
+      await wait(Math.random() * FIRST_PAUSE_MS);
     }
     throw unavailable(`nothing was written: other processes were first ${TRIES_MAX} times`);
   }
