@@ -81,6 +81,7 @@ ${ratingTable(measured.rating)}
 
 The same grouping on ${events} events of a year: all pieces are asked at once over ${CONNECTIONS} connections. Then as many "live" events
 are written alone, and once more while ${READERS} readers ask for the month's report without a pause, each over its own connection.
+"server MB" is the server's resident memory, at most.
 
 ${readersTable(measured.readers)}
 ${reportGrowth.length > 0 ? reportGrowthText(reportGrowth) : ""}${growth.length > 0 ? growthText(growth) : ""}`;
@@ -101,7 +102,7 @@ function growthText(growth: readonly GrowthFigures[]): string {
 ## While the file grows
 
 As above, one run each, "live". A row is what was written since the row before, at the size of file that it names; the
-bodies are made while the clock stands still, every 250,000 events. "server MB" is its resident memory, at most.
+bodies are made while the clock stands still, every 250,000 events.
 
 ${growthTable(growth)}
 

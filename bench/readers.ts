@@ -22,6 +22,9 @@ export interface ReadersFigures {
   /** Events written a second, with nobody reading and with all readers. */
   readonly aloneEventsPerSecond: number;
   readonly readEventsPerSecond: number;
+  /** Memory of the server meanwhile, at most. */
+  readonly aloneBytesMax: number;
+  readonly readBytesMax: number;
   readonly reports: number;
   readonly reportMsP50: number;
   readonly reportMsP99: number;
@@ -56,6 +59,8 @@ export async function measureReaders(events: number, runs: number, folder: strin
     yearMsP99: median(years.map(({ yearMsP99 }) => yearMsP99)),
     aloneEventsPerSecond: events / alone.seconds,
     readEventsPerSecond: events / read.seconds,
+    aloneBytesMax: alone.serverBytesMax,
+    readBytesMax: read.serverBytesMax,
     reports: reportMs.length,
     reportMsP50: median(reportMs),
     reportMsP99: quantile(reportMs, 0.99),
@@ -129,8 +134,8 @@ export function readersTable(one: ReadersFigures): string {
     ],
   ]);
   const both = table([
-    ["Writing", "events/s", "of it alone", "call p99 ms", "reports", "report p50 ms", "report p99 ms"],
-    ["alone", count(one.aloneEventsPerSecond), "100 %", "", "", "", ""],
+    ["Writing", "events/s", "of it alone", "call p99 ms", "reports", "report p50 ms", "report p99 ms", "server MB"],
+    ["alone", count(one.aloneEventsPerSecond), "100 %", "", "", "", "", count(one.aloneBytesMax / 1e6)],
     [
       `with ${READERS} readers`,
       count(one.readEventsPerSecond),
@@ -139,6 +144,7 @@ export function readersTable(one: ReadersFigures): string {
       count(one.reports),
       one.reportMsP50.toFixed(0),
       one.reportMsP99.toFixed(0),
+      count(one.readBytesMax / 1e6),
     ],
   ]);
   return `${year}\n\n${both}`;
