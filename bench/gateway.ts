@@ -1,9 +1,5 @@
 /**
  * `npm run bench:gateway`: what the gateway adds to a call, beside the same upstream called directly.
- *
- *   npm run bench:gateway               30 s of each; writes its part of docs/benchmarks.md
- *   npm run bench:gateway -- --quick    5 s of each; writes nothing
- *
  * Calls leave by the clock, whether those before have ended or not, some to the upstream directly between those to the
  * gateway, so that both meet the same machine. Prints figures and asserts none of them.
  */
@@ -15,11 +11,14 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readWords } from "../tools/script-words.ts";
 import { writePart } from "./document-part.ts";
 import { count, machine, quantile, table } from "./figures.ts";
 import { cpuSeconds, KEY, startServer } from "./server.ts";
 
+const USAGE = `npm run bench:gateway -- [--quick]
+
+  --quick  5 s of each kind of call instead of 30; else docs/benchmarks.md is written`;
 const RATE = 500;
 /** Of so many calls one goes to the upstream directly. */
 const DIRECT_SHARE = 6;
@@ -191,7 +190,7 @@ ${figures}`;
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { upstream: { type: "boolean" }, quick: { type: "boolean" } } });
+  const values = readWords(USAGE, { upstream: { type: "boolean" }, quick: { type: "boolean" } });
   if (values.upstream) return serveUpstream();
   const folder = mkdtempSync(join(tmpdir(), "daybook-bench-gateway-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -1,21 +1,13 @@
 /**
- * `npm run bench`: how fast events go in over HTTP, and how fast the month's report comes out, on this machine.
- *
- *   npm run bench                       1,000,000 events, 3 runs; writes docs/benchmarks.md
- *   npm run bench -- --full             and 10,000,000 events into one file, with ids in order and random ones
- *   npm run bench -- --growth 2000000   the same up to so many
- *   npm run bench -- --report-growth 30000000   and the month's report on 1, 3, 10, 30 million events, up to so many
- *   npm run bench -- --quick            100,000 events, 1 run; writes nothing
- *   npm run bench -- --events 300000 --runs 2
- *
- * Prints figures and asserts none of them.
+ * `npm run bench`: how fast events go in over HTTP, and how fast the month's report comes out, on this machine. Prints
+ * figures and asserts none of them.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readWords, wholeNumber } from "../tools/script-words.ts";
 import { documentOf, type Measured, tablesOf } from "./document.ts";
 import { writeAround } from "./document-part.ts";
 import { machine } from "./figures.ts";
@@ -28,6 +20,14 @@ import { measureReport } from "./report.ts";
 import { measureReportGrowth } from "./report-growth.ts";
 import { EVENTS_PER_CALL } from "./usage.ts";
 
+const USAGE = `npm run bench -- [--events N] [--runs N] [--full] [--growth N] [--report-growth N] [--quick]
+
+  --events N         events of each way of writing, and of the report (1000000)
+  --runs N           runs of each, of which the median counts (3)
+  --full             and 10,000,000 events into one file, with ids in order and random ones
+  --growth N         the same up to so many events
+  --report-growth N  and the month's report on 1, 3, 10, 30 million events, up to so many
+  --quick            100,000 events, 1 run; else docs/benchmarks.md is written`;
 const EVENTS = 1_000_000;
 const EVENTS_QUICK = 100_000;
 const EVENTS_FULL = 10_000_000;
@@ -46,23 +46,18 @@ interface Plan {
   readonly command: string;
 }
 
-function planOf(words: readonly string[]): Plan {
-  const { values } = parseArgs({
-    args: [...words],
-    options: {
-      quick: { type: "boolean", default: false },
-      full: { type: "boolean", default: false },
-      events: { type: "string" },
-      runs: { type: "string" },
-      growth: { type: "string" },
-      "report-growth": { type: "string" },
-    },
+function readPlan(): Plan {
+  const values = readWords(USAGE, {
+    quick: { type: "boolean", default: false },
+    full: { type: "boolean", default: false },
+    events: { type: "string" },
+    runs: { type: "string" },
+    growth: { type: "string" },
+    "report-growth": { type: "string" },
   });
-  const whole = (name: "events" | "runs" | "growth" | "report-growth", fallback: number): number => {
-    const value = Number(values[name] ?? fallback);
-    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: ${values[name]} is not a count`);
-    return value;
-  };
+  const words = process.argv.slice(2);
+  const whole = (name: "events" | "runs" | "growth" | "report-growth", fallback: number): number =>
+    wholeNumber(name, values[name] ?? `${fallback}`, USAGE, 1);
   const asked = whole("events", values.quick ? EVENTS_QUICK : EVENTS);
   const growth = values.full || values.growth !== undefined ? whole("growth", EVENTS_FULL) : 0;
   return {
@@ -93,7 +88,7 @@ async function measure(plan: Plan, folder: string): Promise<Measured> {
 }
 
 async function main(): Promise<void> {
-  const plan = planOf(process.argv.slice(2));
+  const plan = readPlan();
   const folder = mkdtempSync(join(tmpdir(), "daybook-bench-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const measured = await measure(plan, folder);

@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+import { readWords, wholeNumber } from "../tools/script-words.ts";
 
 const PAGE = join(import.meta.dirname, "../docs/reliability.md");
 const BEGIN = "<!-- figures: written by `npm run reliability -- --write` -->";
@@ -18,31 +18,6 @@ const USAGE = `npm run reliability -- [--minutes N] [--rounds N] [--damages N] [
   --rounds N    rounds of kill -9 under load (200)
   --damages N   damaged files, and a quarter as many damaged names (500)
   --write       write the figures into docs/reliability.md`;
-
-interface Flags {
-  readonly minutes?: string;
-  readonly rounds?: string;
-  readonly damages?: string;
-  readonly write?: boolean;
-  readonly help?: boolean;
-}
-
-/** @throws Error that says how it is used. */
-function readFlags(): Flags {
-  const number = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  try {
-    const { values } = parseArgs({
-      options: { minutes: number, rounds: number, damages: number, write: flag, help: { ...flag, short: "h" } },
-    });
-    for (const [name, value] of Object.entries(values)) {
-      if (typeof value === "string" && !/^\d+$/.test(value)) throw new Error(`--${name}: ${value} is no whole number`);
-    }
-    return values;
-  } catch (error) {
-    throw new Error(`${(error as Error).message}\n\n${USAGE}`);
-  }
-}
 
 /** Runs the test files; returns their figures, `[name, text]` each. @throws Error when a test fails. */
 async function figuresOf(files: readonly string[], env: Readonly<Record<string, string>>): Promise<[string, string][]> {
@@ -88,15 +63,22 @@ const FILES = [
 ];
 
 async function main(): Promise<void> {
-  const { minutes = "10", rounds = "200", damages = "500", write = false, help = false } = readFlags();
-  if (help) return console.log(USAGE);
+  const words = readWords(USAGE, {
+    minutes: { type: "string", default: "10" },
+    rounds: { type: "string", default: "200" },
+    damages: { type: "string", default: "500" },
+    write: { type: "boolean", default: false },
+  });
+  const [minutes, rounds, damages] = (["minutes", "rounds", "damages"] as const).map((name) =>
+    wholeNumber(name, words[name], USAGE),
+  ) as [number, number, number];
   const figures = await figuresOf(FILES, {
-    DAYBOOK_FUZZ_SECONDS: `${Number(minutes) * 60}`,
-    DAYBOOK_CRASH_ROUNDS: rounds,
-    DAYBOOK_DAMAGES: damages,
+    DAYBOOK_FUZZ_SECONDS: `${minutes * 60}`,
+    DAYBOOK_CRASH_ROUNDS: `${rounds}`,
+    DAYBOOK_DAMAGES: `${damages}`,
   });
   for (const [name, text] of figures) console.log(`${name}: ${text}`);
-  if (write) writePage(figures);
+  if (words.write) writePage(figures);
 }
 
 await main().catch((error: Error) => {

@@ -1,11 +1,5 @@
 /**
  * `npm run bench:baselines`: what people would build by hand, on the data of the benchmark, beside Daybook in one run.
- *
- *   npm run bench:baselines                             1,000,000 events, 3 runs; writes into docs/benchmarks.md
- *   npm run bench:baselines -- --events 10000000 --runs 1
- *   npm run bench:baselines -- --report-events 1000000,10000000,30000000
- *   npm run bench:baselines -- --quick                  100,000 events, 1 run; writes nothing
- *
  * The clients are installed into this folder; PostgreSQL must be on the machine. What is missing is told, and not run.
  */
 
@@ -14,7 +8,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readWords, wholeNumber } from "../../tools/script-words.ts";
 import { writePart } from "../document-part.ts";
 import { machine } from "../figures.ts";
 import { EVENTS_PER_CALL, type Ids, type UsageShape } from "../usage.ts";
@@ -35,6 +29,12 @@ import {
 import { Postgres } from "./postgres.ts";
 import { Sqlite } from "./sqlite.ts";
 
+const USAGE = `npm run bench:baselines -- [--events N] [--runs N] [--report-events N,N,...] [--quick]
+
+  --events N           events that are written (1000000)
+  --runs N             runs of each, of which the median counts (3)
+  --report-events N,.. sizes that the month's report is asked on (as --events)
+  --quick              100,000 events, 1 run; else docs/benchmarks.md is written`;
 const EVENTS = 1_000_000;
 const EVENTS_QUICK = 100_000;
 const RUNS = 3;
@@ -51,21 +51,15 @@ interface Plan {
   readonly question: Question;
 }
 
-function planOf(words: readonly string[]): Plan {
-  const { values } = parseArgs({
-    args: [...words],
-    options: {
-      quick: { type: "boolean", default: false },
-      events: { type: "string" },
-      "report-events": { type: "string" },
-      runs: { type: "string" },
-    },
+function readPlan(): Plan {
+  const values = readWords(USAGE, {
+    quick: { type: "boolean", default: false },
+    events: { type: "string" },
+    "report-events": { type: "string" },
+    runs: { type: "string" },
   });
-  const whole = (name: string, text: string): number => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: ${text} is not a count`);
-    return value;
-  };
+  const words = process.argv.slice(2);
+  const whole = (name: string, text: string): number => wholeNumber(name, text, USAGE, 1);
   const calls = (name: string, text: string): number =>
     Math.ceil(whole(name, text) / EVENTS_PER_CALL) * EVENTS_PER_CALL;
   const events = calls("events", values.events ?? String(values.quick ? EVENTS_QUICK : EVENTS));
@@ -159,7 +153,7 @@ async function measureBaseline(
 }
 
 async function main(): Promise<void> {
-  const plan = planOf(process.argv.slice(2));
+  const plan = readPlan();
   install();
   const folder = mkdtempSync(join(tmpdir(), "daybook-baselines-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));

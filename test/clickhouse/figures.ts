@@ -1,8 +1,7 @@
 /**
- * `node test/clickhouse/figures.ts [--events N] [--growth N] [--write]`: the same usage into sqlite, into clickhouse over
+ * `node test/clickhouse/figures.ts`: the same usage into sqlite, into clickhouse over
  * HTTP and into a plain table of the same engine, one after the other in one run, and the same question to each. Then the
- * journal grows to N events. Ledgers only: no ingest, no HTTP of Daybook's own. `--write` puts them into
- * docs/benchmarks.md.
+ * journal grows. Ledgers only: no ingest, no HTTP of Daybook's own.
  */
 
 import { readFileSync, statSync } from "node:fs";
@@ -10,7 +9,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { Agent } from "node:http";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { writePart } from "../../bench/document-part.ts";
 import { count, machine, median, quantile, table } from "../../bench/figures.ts";
 import { EVENTS_PER_CALL, type Ids, type UsageShape, usageBodies } from "../../bench/usage.ts";
@@ -20,6 +18,7 @@ import { ClickHouseLedger } from "../../src/ledger/clickhouse/ledger.ts";
 import { LANES, laneOf } from "../../src/ledger/clickhouse/schema.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { SqliteLedger } from "../../src/ledger/sqlite/ledger.ts";
+import { readWords, wholeNumber } from "../../tools/script-words.ts";
 import { BOOTSTRAP, start } from "../process/daybook.ts";
 import { askJson } from "../process/http.ts";
 import { ask } from "./engine.ts";
@@ -38,15 +37,18 @@ import {
 } from "./figures-usage.ts";
 import { type MortalEngine, mortal } from "./over-http.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    events: { type: "string", default: "1000000" },
-    growth: { type: "string", default: "0" },
-    write: { type: "boolean", default: false },
-  },
+const USAGE = `node test/clickhouse/figures.ts [--events N] [--growth N] [--write]
+
+  --events N  events into each engine (1000000)
+  --growth N  how far the journal grows then, in events (0: not at all)
+  --write     writes the figures into docs/benchmarks.md`;
+const options = readWords(USAGE, {
+  events: { type: "string", default: "1000000" },
+  growth: { type: "string", default: "0" },
+  write: { type: "boolean", default: false },
 });
-const EVENTS = Number(options.events);
-const GROWTH = Number(options.growth);
+const EVENTS = wholeNumber("events", options.events, USAGE, 1);
+const GROWTH = wholeNumber("growth", options.growth, USAGE);
 const PER_CALL = 10_000;
 const MILLION = 1_000_000;
 const POINTS = [0.5, 1, 2, 5, 10, 20, 50, 100]

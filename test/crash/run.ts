@@ -1,18 +1,17 @@
-/**
- * The crash tests for long: `npm run crash -- --rounds 200 --damages 1000 --seed S`. Rounds of kill -9 under load, and
- * damaged files; a failure names the seed that repeats it.
- */
+/** `npm run crash`: the crash tests for long. Rounds of kill -9 under load, and damaged files. */
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readWords, wholeNumber } from "../../tools/script-words.ts";
 
-const USAGE = "npm run crash -- [--rounds N] [--damages N] [--seed S]";
-const options = { rounds: { type: "string" }, damages: { type: "string" }, seed: { type: "string" } } as const;
-const { values } = parseArgs({ options });
-for (const [name, value] of Object.entries(values)) {
-  if (!/^\d+$/.test(value)) throw new Error(`--${name}: ${value} is not a whole number; ${USAGE}`);
-}
+const USAGE = `npm run crash -- [--rounds N] [--damages N] [--seed S]
+
+  --rounds N   rounds of kill -9 under load (200)
+  --damages N  damaged files (500)
+  --seed S     the one that a failure names, to repeat it`;
+const text = { type: "string" } as const;
+const values = readWords(USAGE, { rounds: text, damages: text, seed: text });
+for (const [name, value] of Object.entries(values)) wholeNumber(name, value, USAGE);
 
 const env = {
   ...process.env,

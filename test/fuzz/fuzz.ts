@@ -1,6 +1,6 @@
 /** Episodes one after the other until the time is over; and the same from the prompt, `npm run fuzz`. */
 
-import { parseArgs } from "node:util";
+import { readWords, wholeNumber } from "../../tools/script-words.ts";
 import { partSeed } from "../simulator/random.ts";
 import { type EpisodeOptions, episode } from "./episode.ts";
 
@@ -38,16 +38,21 @@ export async function fuzz({ seed, seconds }: FuzzOptions, onEpisode = (_: Episo
   return { episodes, requests: episodes * REQUESTS_PER_EPISODE, statuses, slowestMs, peakMiB };
 }
 
-const USAGE = "npm run fuzz -- [--minutes N] [--seed S] [--requests N: one episode of so many, as a failure says]";
+const USAGE = `npm run fuzz -- [--minutes N] [--seed S] [--requests N]
+
+  --minutes N   how long episodes of damaged calls are made, one after the other (10)
+  --seed S      of the first episode; any when left out
+  --requests N  one episode of so many calls, as a failure names it`;
 
 async function main(): Promise<void> {
-  const options = { minutes: { type: "string" }, seed: { type: "string" }, requests: { type: "string" } } as const;
-  const { values } = parseArgs({ options });
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
-  const minutes = Number(values.minutes ?? 10);
-  if (![seed, minutes, Number(values.requests ?? 1)].every((number) => number >= 0)) throw new Error(USAGE);
-  if (values.requests !== undefined) {
-    const result = await episode({ seed, requests: Number(values.requests) });
+  const text = { type: "string" } as const;
+  const words = readWords(USAGE, { minutes: text, seed: text, requests: text });
+  const number = (name: keyof typeof words, fallback: number): number =>
+    wholeNumber(name, words[name] ?? `${fallback}`, USAGE);
+  const seed = number("seed", Math.floor(Math.random() * 2 ** 32));
+  const minutes = number("minutes", 10);
+  if (words.requests !== undefined) {
+    const result = await episode({ seed, requests: number("requests", 0) });
     console.log(`seed ${seed}: nothing found;`, Object.fromEntries(result.statuses));
     return;
   }

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { misused, readWords, wholeNumber } from "../../tools/script-words.ts";
 import { type Campaign, failedSeed, failureText } from "./campaign.ts";
 import { runCampaigns } from "./campaign-process.ts";
 import { figuresTable, writeFigures } from "./figures.ts";
@@ -16,54 +16,30 @@ npm run simulate -- --seed S [--engine E] [--steps A,B,C]
   --engine E   all seeds in one world (default: in all but clickhouse, most of the time in sqlite); of one seed: sqlite
   --seed S     one seed, once
   --steps ...  only these steps of the seed, as a failure names them
-  --write      writes the figures into docs/reliability.md
-`;
+  --write      writes the figures into docs/reliability.md`;
 const PAGE = join(import.meta.dirname, "../../docs/reliability.md");
 
-function fail(message: string): never {
-  process.stderr.write(`${message}\n\n${USAGE}`);
-  process.exit(2);
-}
-
-function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        minutes: { type: "string", default: "1" },
-        engine: { type: "string" },
-        seed: { type: "string" },
-        steps: { type: "string" },
-        write: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-    return values;
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-}
-
-function wholeNumber(name: string, text: string): number {
-  return /^\d{1,10}$/.test(text) ? Number(text) : fail(`--${name}: "${text}" is no whole number`);
-}
-
-const options = readOptions();
-if (options.help) {
-  process.stdout.write(USAGE);
-  process.exit(0);
-}
+const options = readWords(USAGE, {
+  minutes: { type: "string", default: "1" },
+  engine: { type: "string" },
+  seed: { type: "string" },
+  steps: { type: "string" },
+  write: { type: "boolean", default: false },
+});
 const minutes = Number(options.minutes);
-if (!(minutes > 0 && minutes <= 10_000)) fail(`--minutes: "${options.minutes}" is no number above 0`);
+if (!(minutes > 0 && minutes <= 10_000)) misused(`--minutes: "${options.minutes}" is no number above 0`, USAGE);
 const world = WORLD_NAMES.find((name) => name === options.engine);
-if (options.engine !== undefined && !world) fail(`--engine: "${options.engine}" is none of ${WORLD_NAMES.join(", ")}`);
+if (options.engine !== undefined && !world) {
+  misused(`--engine: "${options.engine}" is none of ${WORLD_NAMES.join(", ")}`, USAGE);
+}
 
-if (options.seed !== undefined) await runOne(wholeNumber("seed", options.seed), world);
+if (options.seed !== undefined) await runOne(wholeNumber("seed", options.seed, USAGE), world);
 else await runMany();
 
 async function runOne(seed: number, asked: WorldName | undefined): Promise<void> {
   const name = asked ?? FIRST_WORLD;
   const all = stepsOf(seed, WORLDS[name]);
-  const steps = options.steps?.split(",").map((step) => wholeNumber("steps", step)) ?? all;
+  const steps = options.steps?.split(",").map((step) => wholeNumber("steps", step, USAGE)) ?? all;
   const { failure, counts } = await runSeed(seed, WORLDS[name], steps);
   if (!failure) {
     process.stdout.write(`seed ${seed} of ${name}: ${counts.steps} steps, all is well\n`);
