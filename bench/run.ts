@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readWords, wholeNumber } from "../tools/script-words.ts";
+import { asTyped, readWords, wholeNumber } from "../tools/script-words.ts";
 import { documentOf, type Measured, tablesOf } from "./document.ts";
 import { writeAround } from "./document-part.ts";
-import { machine } from "./figures.ts";
+import { count, machine } from "./figures.ts";
 import { type GrowthFigures, measureGrowth } from "./growth.ts";
 import { INGEST, measureIngest } from "./ingest.ts";
 import { measureLimits } from "./limits.ts";
@@ -20,18 +20,18 @@ import { measureReport } from "./report.ts";
 import { measureReportGrowth } from "./report-growth.ts";
 import { EVENTS_PER_CALL } from "./usage.ts";
 
-const USAGE = `npm run bench -- [--events N] [--runs N] [--full] [--growth N] [--report-growth N] [--quick]
-
-  --events N         events of each way of writing, and of the report (1000000)
-  --runs N           runs of each, of which the median counts (3)
-  --full             and 10,000,000 events into one file, with ids in order and random ones
-  --growth N         the same up to so many events
-  --report-growth N  and the month's report on 1, 3, 10, 30 million events, up to so many
-  --quick            100,000 events, 1 run; else docs/benchmarks.md is written`;
 const EVENTS = 1_000_000;
 const EVENTS_QUICK = 100_000;
 const EVENTS_FULL = 10_000_000;
 const RUNS = 3;
+const USAGE = `npm run bench -- [--events N] [--runs N] [--full] [--growth N] [--report-growth N] [--quick]
+
+  --events N         events of each way of writing, and of the report (${EVENTS})
+  --runs N           runs of each, of which the median counts (${RUNS})
+  --full             and ${count(EVENTS_FULL)} events into one file, with ids in order and random ones
+  --growth N         the same up to so many events
+  --report-growth N  and the month's report on 1, 3, 10, 30 million events, up to so many
+  --quick            ${count(EVENTS_QUICK)} events, 1 run; else docs/benchmarks.md is written`;
 const DOCUMENT = fileURLToPath(new URL("../docs/benchmarks.md", import.meta.url));
 
 interface Plan {
@@ -55,7 +55,6 @@ function readPlan(): Plan {
     growth: { type: "string" },
     "report-growth": { type: "string" },
   });
-  const words = process.argv.slice(2);
   const whole = (name: "events" | "runs" | "growth" | "report-growth", fallback: number): number =>
     wholeNumber(name, values[name] ?? `${fallback}`, USAGE, 1);
   const asked = whole("events", values.quick ? EVENTS_QUICK : EVENTS);
@@ -66,7 +65,7 @@ function readPlan(): Plan {
     events: Math.ceil(asked / EVENTS_PER_CALL) * EVENTS_PER_CALL,
     runs: whole("runs", values.quick ? 1 : RUNS),
     document: values.quick ? undefined : DOCUMENT,
-    command: ["npm run bench", ...(words.length > 0 ? ["--", ...words] : [])].join(" "),
+    command: asTyped("npm run bench"),
   };
 }
 

@@ -69,13 +69,11 @@ async function main(): Promise<void> {
     damages: { type: "string", default: "500" },
     write: { type: "boolean", default: false },
   });
-  const [minutes, rounds, damages] = (["minutes", "rounds", "damages"] as const).map((name) =>
-    wholeNumber(name, words[name], USAGE),
-  ) as [number, number, number];
+  const number = (name: "minutes" | "rounds" | "damages"): number => wholeNumber(name, words[name], USAGE);
   const figures = await figuresOf(FILES, {
-    DAYBOOK_FUZZ_SECONDS: `${minutes * 60}`,
-    DAYBOOK_CRASH_ROUNDS: `${rounds}`,
-    DAYBOOK_DAMAGES: `${damages}`,
+    DAYBOOK_FUZZ_SECONDS: `${number("minutes") * 60}`,
+    DAYBOOK_CRASH_ROUNDS: `${number("rounds")}`,
+    DAYBOOK_DAMAGES: `${number("damages")}`,
   });
   for (const [name, text] of figures) console.log(`${name}: ${text}`);
   if (words.write) writePage(figures);

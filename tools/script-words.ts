@@ -19,12 +19,15 @@ export function readWords<const O extends Options>(usage: string, options: O): V
   return process.exit(0);
 }
 
-/** Whether the text is a whole number, digits only. */
-const isWhole = (text: string): boolean => /^\d{1,15}$/.test(text);
+/** The command with the words that were typed after it. */
+export function asTyped(command: string): string {
+  const words = process.argv.slice(2);
+  return [command, ...(words.length > 0 ? ["--", ...words] : [])].join(" ");
+}
 
-/** The number after `--name`, at least `min`; anything else is a {@link misused}. */
+/** The number after `--name`, at least `min` and of ten digits at most; anything else is a {@link misused}. */
 export function wholeNumber(name: string, text: string, usage: string, min = 0): number {
-  if (isWhole(text) && Number(text) >= min) return Number(text);
+  if (/^\d{1,10}$/.test(text) && Number(text) >= min) return Number(text);
   return misused(`--${name}: "${text}" is no whole number from ${min} on`, usage);
 }
 

@@ -8,9 +8,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readWords, wholeNumber } from "../../tools/script-words.ts";
+import { asTyped, readWords, wholeNumber } from "../../tools/script-words.ts";
 import { writePart } from "../document-part.ts";
-import { machine } from "../figures.ts";
+import { count, machine } from "../figures.ts";
 import { EVENTS_PER_CALL, type Ids, type UsageShape } from "../usage.ts";
 import type { Baseline, Question, TableKind } from "./baseline.ts";
 import { type Measured, sectionOf, tableOf, type Way } from "./document.ts";
@@ -29,15 +29,15 @@ import {
 import { Postgres } from "./postgres.ts";
 import { Sqlite } from "./sqlite.ts";
 
-const USAGE = `npm run bench:baselines -- [--events N] [--runs N] [--report-events N,N,...] [--quick]
-
-  --events N           events that are written (1000000)
-  --runs N             runs of each, of which the median counts (3)
-  --report-events N,.. sizes that the month's report is asked on (as --events)
-  --quick              100,000 events, 1 run; else docs/benchmarks.md is written`;
 const EVENTS = 1_000_000;
 const EVENTS_QUICK = 100_000;
 const RUNS = 3;
+const USAGE = `npm run bench:baselines -- [--events N] [--runs N] [--report-events N,N,...] [--quick]
+
+  --events N           events that are written (${EVENTS})
+  --runs N             runs of each, of which the median counts (${RUNS})
+  --report-events N,.. sizes that the month's report is asked on (as --events)
+  --quick              ${count(EVENTS_QUICK)} events, 1 run; else docs/benchmarks.md is written`;
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 interface Plan {
@@ -58,7 +58,6 @@ function readPlan(): Plan {
     "report-events": { type: "string" },
     runs: { type: "string" },
   });
-  const words = process.argv.slice(2);
   const whole = (name: string, text: string): number => wholeNumber(name, text, USAGE, 1);
   const calls = (name: string, text: string): number =>
     Math.ceil(whole(name, text) / EVENTS_PER_CALL) * EVENTS_PER_CALL;
@@ -70,7 +69,7 @@ function readPlan(): Plan {
     reportEvents: sizes.map((size) => calls("report-events", size)),
     runs: whole("runs", values.runs ?? String(values.quick ? 1 : RUNS)),
     quick: values.quick,
-    command: ["npm run bench:baselines", ...(words.length > 0 ? ["--", ...words] : [])].join(" "),
+    command: asTyped("npm run bench:baselines"),
     now,
     question: questionAt(now),
   };

@@ -1,7 +1,6 @@
 /**
- * `node test/clickhouse/figures.ts`: the same usage into sqlite, into clickhouse over
- * HTTP and into a plain table of the same engine, one after the other in one run, and the same question to each. Then the
- * journal grows. Ledgers only: no ingest, no HTTP of Daybook's own.
+ * `node test/clickhouse/figures.ts`: the same usage into sqlite, into clickhouse over HTTP and into a plain table of the
+ * same engine, one after the other in one run, and the same question to each. Then the journal grows. Ledgers only: no ingest, no HTTP of Daybook's own.
  */
 
 import { readFileSync, statSync } from "node:fs";

@@ -9,14 +9,17 @@ const USAGE = `npm run crash -- [--rounds N] [--damages N] [--seed S]
   --rounds N   rounds of kill -9 under load (200)
   --damages N  damaged files (500)
   --seed S     the one that a failure names, to repeat it`;
-const text = { type: "string" } as const;
-const values = readWords(USAGE, { rounds: text, damages: text, seed: text });
+const values = readWords(USAGE, {
+  rounds: { type: "string", default: "200" },
+  damages: { type: "string", default: "500" },
+  seed: { type: "string" },
+});
 for (const [name, value] of Object.entries(values)) wholeNumber(name, value, USAGE);
 
 const env = {
   ...process.env,
-  DAYBOOK_CRASH_ROUNDS: values.rounds ?? "200",
-  DAYBOOK_DAMAGES: values.damages ?? "500",
+  DAYBOOK_CRASH_ROUNDS: values.rounds,
+  DAYBOOK_DAMAGES: values.damages,
   ...(values.seed && { DAYBOOK_CRASH_SEED: values.seed }),
 };
 const files = ["kill.test.ts", "seal.test.ts", "threads.test.ts", "damage.test.ts", "disk.test.ts", "clock.test.ts"];

@@ -1,6 +1,6 @@
 /** Episodes one after the other until the time is over; and the same from the prompt, `npm run fuzz`. */
 
-import { readWords, wholeNumber } from "../../tools/script-words.ts";
+import { misused, readWords, wholeNumber } from "../../tools/script-words.ts";
 import { partSeed } from "../simulator/random.ts";
 import { type EpisodeOptions, episode } from "./episode.ts";
 
@@ -45,14 +45,16 @@ const USAGE = `npm run fuzz -- [--minutes N] [--seed S] [--requests N]
   --requests N  one episode of so many calls, as a failure names it`;
 
 async function main(): Promise<void> {
-  const text = { type: "string" } as const;
-  const words = readWords(USAGE, { minutes: text, seed: text, requests: text });
-  const number = (name: keyof typeof words, fallback: number): number =>
-    wholeNumber(name, words[name] ?? `${fallback}`, USAGE);
-  const seed = number("seed", Math.floor(Math.random() * 2 ** 32));
-  const minutes = number("minutes", 10);
+  const words = readWords(USAGE, {
+    minutes: { type: "string", default: "10" },
+    seed: { type: "string", default: `${Math.floor(Math.random() * 2 ** 32)}` },
+    requests: { type: "string" },
+  });
+  const seed = wholeNumber("seed", words.seed, USAGE);
+  const minutes = Number(words.minutes);
+  if (!(minutes >= 0)) misused(`--minutes: "${words.minutes}" is no number from 0 on`, USAGE);
   if (words.requests !== undefined) {
-    const result = await episode({ seed, requests: number("requests", 0) });
+    const result = await episode({ seed, requests: wholeNumber("requests", words.requests, USAGE) });
     console.log(`seed ${seed}: nothing found;`, Object.fromEntries(result.statuses));
     return;
   }
